@@ -1,0 +1,1 @@
+"""What people cause: identities, devices, resources, policies, requests, reviews, grants, and their history."""

@@ -1,0 +1,18 @@
+"""The one signal: something that decides access has changed.
+
+Sent after commit, with the primary keys of the PEPs it concerns. A nudge: losing it
+costs time, never truth, because the periodic sweep finds every PEP that is due.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+
+from django.db import transaction
+from django.dispatch import Signal
+
+access_changed = Signal()  # pep_ids: frozenset[int]
+
+
+def nudge(pep_ids: Iterable[int]) -> None:
+    """Tell the listener which PEPs to look at, once this transaction has committed."""
+    transaction.on_commit(partial(access_changed.send_robust, sender=None, pep_ids=frozenset(pep_ids)))

@@ -1,0 +1,1 @@
+"""Wiring: settings, sign-in, urls, Celery, and the demo."""

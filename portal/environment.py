@@ -1,0 +1,52 @@
+"""Typed values from the environment. A wrong value stops the start, with words.
+
+`text`, `whole`, `truth`, `words` and `secret` are all there is; a secret may also come
+from the file that NAME_FILE names, so that it need not stand in the environment.
+"""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the value with surrounding blanks removed."""
+    return os.environ.get(name, default).strip()
+
+
+def whole(name: str, default: int, low: int = 0, high: int = 2**31) -> int:
+    """Return a whole number from `low` to `high`."""
+    raw = text(name, str(default))
+    if not raw.lstrip("-").isdigit() or not low <= int(raw) <= high:
+        message = f"{name} must be a whole number from {low} to {high}; it is {raw!r}."
+        raise ImproperlyConfigured(message)
+    return int(raw)
+
+
+def truth(name: str, *, default: bool = False) -> bool:
+    """Return a yes or a no."""
+    raw = text(name, "yes" if default else "no").lower()
+    if raw not in TRUTHS:
+        message = f"{name} must be yes or no; it is {raw!r}."
+        raise ImproperlyConfigured(message)
+    return TRUTHS[raw]
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated list, blanks and empty parts dropped."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def secret(name: str, default: str = "") -> str:
+    """Return the value of NAME, or the content of the file that NAME_FILE names."""
+    path = text(f"{name}_FILE")
+    if not path:
+        return text(name, default)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        message = f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
+        raise ImproperlyConfigured(message) from error
