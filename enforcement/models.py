@@ -1,0 +1,119 @@
+"""Tables that machines write: each PEP's turn, its receipts, what is in force, and drift. Read-only for people."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.models import Device, Grant, Pep
+
+
+class PepStatus(models.Model):
+    """One row a PEP: whose turn it is, the order of its documents, and how it is.
+
+    The turn is taken by one conditional UPDATE that also draws the next generation, before
+    the first fact is read: single flight and order at once, on any database.
+    """
+
+    pep = models.OneToOneField(Pep, on_delete=models.CASCADE, primary_key=True, related_name="status")
+    generation = models.BigIntegerField(default=0)
+    busy_until = models.DateTimeField()
+    due_at = models.DateTimeField(db_index=True)
+    reached_at = models.DateTimeField(null=True)
+    agreed_at = models.DateTimeField(null=True)  # the kernel held what was wanted, all of it
+    failing_since = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    agent_version = models.CharField(max_length=20, blank=True)
+    skew_seconds = models.FloatField(null=True)
+
+    class Meta:
+        verbose_name = _("PEP status")
+        verbose_name_plural = _("PEP statuses")
+
+    def __str__(self) -> str:
+        return f"{self.pep}: {self.error or 'well'}"
+
+
+class Receipt(models.Model):
+    """What a PEP's kernel held after one document, as the PEP says. Kept where it says something new."""
+
+    pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="receipts")
+    generation = models.BigIntegerField()
+    at = models.DateTimeField()
+    digest = models.CharField(max_length=80)
+    wanted_digest = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=20)
+    why = models.JSONField(default=list)
+    peers = models.PositiveIntegerField()
+    admissions = models.PositiveIntegerField()
+    took_ms = models.FloatField()
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["pep", "-at"], name="receipt_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.pep} {self.generation}: {self.outcome}"
+
+
+class Enforcement(models.Model):
+    """Where one grant stands on one PEP, for one device: read back, never assumed."""
+
+    class State(models.TextChoices):
+        WANTED = "wanted", _("applying")
+        IN_FORCE = "in_force", _("in force")
+        ENDING = "ending", _("ending, not confirmed yet")
+        GONE = "gone", _("gone, confirmed")
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="enforcements")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="enforcements")
+    pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="enforcements")
+    state = models.CharField(max_length=10, choices=State, default=State.WANTED)
+    until = models.DateTimeField(null=True)  # the deadline the kernel held when last read
+    wanted_at = models.DateTimeField()
+    in_force_at = models.DateTimeField(null=True)
+    ending_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["pep", "device"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["grant", "device", "pep"], name="enforcement_once")]
+        indexes: ClassVar = [models.Index(fields=["pep"], condition=~Q(state="gone"), name="enforcement_open")]
+
+    def __str__(self) -> str:
+        return f"{self.grant} on {self.pep}: {self.get_state_display()}"
+
+
+class Handshake(models.Model):
+    """When a device was last heard on a PEP, as WireGuard there says."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="handshakes")
+    pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="handshakes")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["device", "pep"], name="handshake_once")]
+
+    def __str__(self) -> str:
+        return f"{self.device} on {self.pep}"
+
+
+class Drift(models.Model):
+    """The kernel held something that we did not put there, or lacked something that we did."""
+
+    pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="drifts")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=40)
+    what = models.JSONField(default=dict)
+    words = models.TextField()
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return self.words

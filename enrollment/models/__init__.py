@@ -1,0 +1,29 @@
+"""Tables that people cause to change; constraints and QuerySets, no side effects."""
+
+from enrollment.models.access import AccessRequest, Grant, RequestedDevice, Review
+from enrollment.models.devices import Device, DeviceKey
+from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
+from enrollment.models.log import AuditEvent, AuditHead
+from enrollment.models.people import IdentityProof, Membership, User, username_for
+
+__all__ = [
+    "AccessPolicy",
+    "AccessRequest",
+    "AuditEvent",
+    "AuditHead",
+    "Device",
+    "DeviceKey",
+    "Grant",
+    "IdentityProof",
+    "Membership",
+    "Pep",
+    "Placement",
+    "PolicyVersion",
+    "RequestedDevice",
+    "Resource",
+    "ResourcePort",
+    "Review",
+    "Stage",
+    "User",
+    "username_for",
+]

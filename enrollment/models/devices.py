@@ -1,0 +1,89 @@
+"""A system that people connect with: one WireGuard public key, one overlay address per family."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    """Which devices."""
+
+    def holding_an_address(self) -> DeviceQuerySet:
+        """Devices whose address nobody else may get: in use, or resting after retirement."""
+        return self.filter(address_freed_at=None)
+
+    def usable(self) -> DeviceQuerySet:
+        """Devices that could carry access now."""
+        return self.filter(state=Device.State.ENROLLED)
+
+
+class Device(models.Model):
+    """One key, one slot of the device pools (the same slot in each family), one owner for life."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("waiting for approval")
+        ENROLLED = "enrolled", _("enrolled")
+        SUSPENDED = "suspended", _("suspended")
+        RETIRED = "retired", _("retired")
+
+    class Kind(models.TextChoices):
+        LAPTOP = "laptop", _("Laptop")
+        PHONE = "phone", _("Phone")
+        OTHER = "other", _("Other")
+
+    class KeyOrigin(models.TextChoices):
+        BROWSER = "browser", _("made in the browser")
+        PASTED = "pasted", _("made by its owner")
+        SERVER = "server", _("made here for one answer, never kept")
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="devices")
+    name = models.CharField(_("name"), max_length=40)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.LAPTOP)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ENROLLED)
+    public_key = models.CharField(_("public key"), max_length=44, unique=True)
+    key_origin = models.CharField(max_length=8, choices=KeyOrigin)
+    slot = models.PositiveBigIntegerField(editable=False)
+    address_v4 = models.GenericIPAddressField(_("IPv4"), protocol="IPv4", null=True, editable=False)
+    address_v6 = models.GenericIPAddressField(_("IPv6"), protocol="IPv6", null=True, editable=False)
+    enrolled_at = models.DateTimeField()
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    address_freed_at = models.DateTimeField(null=True, blank=True)  # quarantine over: no PEP held it, and the rest is done
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["slot"], condition=Q(address_freed_at=None), name="device_slot_once"),
+            models.UniqueConstraint(fields=["address_v4"], condition=Q(address_freed_at=None), name="device_v4_once"),
+            models.UniqueConstraint(fields=["address_v6"], condition=Q(address_freed_at=None), name="device_v6_once"),
+            models.UniqueConstraint(fields=["owner", "name"], condition=~Q(state="retired"), name="device_name_once_per_owner"),
+            models.CheckConstraint(condition=Q(state="retired", retired_at__isnull=False) | (~Q(state="retired") & Q(retired_at=None)), name="device_retired_at"),
+            models.CheckConstraint(condition=Q(address_freed_at=None) | Q(state="retired"), name="device_address_rests_first"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Return the overlay addresses, IPv4 first."""
+        return tuple(address for address in (self.address_v4, self.address_v6) if address)
+
+
+class DeviceKey(models.Model):
+    """Every key that any device ever had: none is accepted a second time."""
+
+    public_key = models.CharField(max_length=44, unique=True)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="keys")
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.public_key

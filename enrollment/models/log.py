@@ -1,0 +1,46 @@
+"""The audit log: append-only, hash-chained. `enrollment/audit.py` writes it and verifies it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AuditEvent(models.Model):
+    """One thing that happened. No foreign keys: history outlives everything it speaks of.
+
+    `subject` and `actor` carry a name as it was then; `data` holds typed values only.
+    `hash` is SHA-256 over `previous` and the canonical JSON of all the other columns.
+    """
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField(_("when"))
+    verb = models.CharField(_("what"), max_length=40)
+    actor_id = models.BigIntegerField(null=True)
+    actor = models.CharField(_("who"), max_length=200)
+    subject_type = models.CharField(max_length=40)
+    subject_id = models.BigIntegerField(null=True)
+    subject = models.CharField(_("about"), max_length=200)
+    data = models.JSONField(default=dict)
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        verbose_name = _("audit event")
+        ordering: ClassVar = ["-seq"]
+        indexes: ClassVar = [models.Index(fields=["subject_type", "subject_id"], name="audit_subject"), models.Index(fields=["at"], name="audit_at")]
+
+    def __str__(self) -> str:
+        return f"{self.seq}: {self.verb}"
+
+
+class AuditHead(models.Model):
+    """The end of the chain, one row: taking it serialises appends."""
+
+    seq = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.hash}"

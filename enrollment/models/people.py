@@ -1,0 +1,106 @@
+"""Who somebody is: an account keyed by (issuer, subject), and each proof of it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+def username_for(issuer: str, subject: str) -> str:
+    """Return a stable, opaque name for (issuer, subject): neither e-mail nor preferred_username may identify (O4)."""
+    return hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes accounts without a password: nobody signs in here but by the identity provider."""
+
+    def create_user(self, issuer: str, subject: str, **fields: Any) -> User:
+        """Make an account; the password can never match."""
+        user = self.model(issuer=issuer, subject=subject, username=username_for(issuer, subject), **fields)
+        user.set_unusable_password()
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A subject. E-mail and name are for display and mail; they never identify and never link."""
+
+    username = models.CharField(max_length=64, unique=True, editable=False)
+    issuer = models.CharField(max_length=255, editable=False)
+    subject = models.CharField(max_length=255, editable=False)
+    name = models.CharField(_("name"), max_length=150, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("may open the admin"), default=False)
+    is_auditor = models.BooleanField(_("auditor"), default=False)
+    joined_at = models.DateTimeField(auto_now_add=True)
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)
+    groups = models.ManyToManyField(Group, through="Membership", related_name="users", related_query_name="user", blank=True)
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["issuer", "subject"], name="user_once_per_subject")]
+
+    def __str__(self) -> str:
+        return self.name or self.email or f"user {self.pk}"
+
+    def get_full_name(self) -> str:
+        """Return what the admin greets with."""
+        return str(self)
+
+    def get_short_name(self) -> str:
+        """Return the first word of the name."""
+        return str(self).split(" ", 1)[0]
+
+    @property
+    def is_admin(self) -> bool:
+        """Admins keep resources, policies and PEPs. They decide nothing unless a policy names a group of theirs."""
+        return self.is_active and self.is_superuser
+
+
+class Membership(models.Model):
+    """That somebody belongs to a group, since when, and who says so."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
+    source = models.CharField(max_length=32)  # "oidc": replaced at every sign-in; anything else is left alone
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "group"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.group}"
+
+
+class IdentityProof(models.Model):
+    """One sign-in: when the provider says the person proved who they are, and how."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="proofs")
+    auth_time = models.DateTimeField()
+    acr = models.CharField(max_length=255, blank=True)
+    amr = models.JSONField(default=list, blank=True)
+    sid = models.CharField(max_length=255, blank=True)
+    recorded_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)  # a logout that ends session-bound access
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["user", "-auth_time"], name="proof_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.auth_time:%Y-%m-%d %H:%M:%SZ}"
+
+    @staticmethod
+    def latest_of(user: User) -> datetime | None:
+        """Return when this person last proved who they are, if no logout took it back."""
+        proof = user.proofs.filter(withdrawn_at=None).order_by("-auth_time").first()
+        return proof.auth_time if proof else None
