@@ -1,0 +1,33 @@
+# The commands of README.md. Each first puts in place what it needs, and only that (deploy/bare/prepare.sh).
+# Arguments: make demo ARGS="--port 8001", make test ARGS="-k revoke".
+
+PYTHON_HERE := .venv/bin/python
+WORKERS ?= 2
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lock
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+demo: ## everything on this machine, nothing to configure
+	@deploy/bare/prepare.sh demo $(ARGS)
+	$(PYTHON_HERE) manage.py demo $(ARGS)
+
+test: ## every test, on real parts
+	@deploy/bare/prepare.sh test $(ARGS)
+	$(PYTHON_HERE) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+check: ## lint, types, migrations, architecture: seconds
+	@deploy/bare/prepare.sh check
+	$(PYTHON_HERE) -m ruff check .
+	$(PYTHON_HERE) -m ruff format --check .
+	$(PYTHON_HERE) -m mypy
+	$(PYTHON_HERE) manage.py check
+	$(PYTHON_HERE) manage.py makemigrations --check --dry-run
+	$(PYTHON_HERE) -m pytest --quiet tests/test_architecture.py tests/test_locks.py tests/test_vendored.py
+
+lock: ## write the locks of Python packages anew; ARGS=--upgrade takes newer versions
+	@deploy/bare/prepare.sh check
+	deploy/bare/lock.sh $(ARGS)

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Writes the three locks anew from pyproject.toml, for every Python from 3.11 on and every architecture.
+# The smaller locks bind the bigger one, so that a version is tested exactly as it is shipped. No lock names
+# a registry: whoever installs brings their own, and the hashes decide what is accepted.
+set -eu
+cd "$(dirname "$0")/../.."
+
+lock() {
+    out=$1
+    shift
+    echo "Locking $out"
+    .venv/bin/uv pip compile "$@" --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file "$out" >/dev/null
+}
+
+lock requirements.txt pyproject.toml --extra production --extra demo "$@"
+lock requirements-headless.txt --group headless --constraint requirements.txt "$@"
+lock requirements-dev.txt pyproject.toml --all-extras --group dev --constraint requirements.txt --constraint requirements-headless.txt "$@"

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Puts on a bare machine what one of our commands needs, and only that; says so; quick when it is there already.
+#
+#   deploy/bare/prepare.sh check|test|demo [the command's arguments]
+#
+# A bare machine has make and some python3. Python packages go into .venv, checked against the hashes of the locks.
+# Debian packages are installed when we are root; otherwise this says what to run, and stops only where nothing works without.
+set -eu
+cd "$(dirname "$0")/../.."
+purpose=$1
+shift
+
+# command:package, or a file that must exist. What a gateway, its LAN and its laptops are made of, as root on Linux:
+lab="nft:nftables wg:wireguard-tools wireguard-go:wireguard-go conntrack:conntrack ip:iproute2 sysctl:procps"
+# What signs in, and reads the QR code off the screen:
+browser="chromium:chromium zbarimg:zbar-tools"
+
+can_have_lab() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; }
+
+case "$purpose" in
+check)
+    locks="requirements-dev.txt" tools=""
+    ;;
+test)
+    locks="requirements-dev.txt" tools="$browser"
+    if can_have_lab; then tools="$tools $lab"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
+    ;;
+demo)
+    locks="requirements.txt" tools=""
+    if can_have_lab; then tools="$lab"; fi
+    case " $* " in
+    *" --headless "*)
+        locks="$locks requirements-headless.txt" tools="$tools $browser"
+        ;;
+    esac
+    ;;
+*)
+    echo "usage: deploy/bare/prepare.sh check|test|demo [arguments]" >&2
+    exit 2
+    ;;
+esac
+
+# Two commands may be started side by side: they take turns here.
+if command -v flock >/dev/null; then
+    exec 9<deploy/bare
+    flock 9
+fi
+# shellcheck disable=SC2086 # lists of words
+deploy/bare/debian.sh "$purpose" $tools
+# shellcheck disable=SC2086
+deploy/bare/python.sh "$purpose" $locks

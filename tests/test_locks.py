@@ -1,0 +1,41 @@
+"""What is installed is pinned, hashed, and says nothing about where it comes from."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ["requirements.txt", "requirements-headless.txt", "requirements-dev.txt"]
+INSTALLERS = ["pyproject.toml", "Makefile", ".ci/run", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "deploy/bare").iterdir()))]
+PIN = re.compile(r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^ ]+( ; .+)? \\$")
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def entries(name):
+    """Each requirement of a lock: its first line, and the hashes below it."""
+    lines = [line for line in read(name).splitlines() if not line.startswith("#")]
+    starts = [at for at, line in enumerate(lines) if not line.startswith(" ")]
+    return [(lines[at], lines[at + 1 : end]) for at, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+
+
+@pytest.mark.parametrize("name", [*LOCKS, *INSTALLERS])
+def test_nothing_that_installs_names_a_host(name):
+    assert "://" not in read(name)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_pins_every_package_by_version_and_hash(name):
+    loose = [first for first, hashes in entries(name) if not PIN.match(first) or not hashes]
+    assert entries(name)
+    assert loose == []
+    assert {line.strip()[:14] for _, hashes in entries(name) for line in hashes} == {"--hash=sha256:"}
+
+
+@pytest.mark.parametrize("smaller", ["requirements.txt", "requirements-headless.txt"])
+def test_what_is_shipped_is_what_is_tested(smaller):
+    tested = {first for first, _ in entries("requirements-dev.txt")}
+    assert {first for first, _ in entries(smaller)} - tested == set()
