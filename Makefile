@@ -21,12 +21,12 @@ test: ## every test, on real parts
 
 check: ## lint, types, migrations, architecture: seconds
 	@deploy/bare/prepare.sh check
-	$(PYTHON_HERE) -m ruff check .
-	$(PYTHON_HERE) -m ruff format --check .
+	$(PYTHON_HERE) -m ruff check --output-format concise .
+	$(PYTHON_HERE) -m ruff format --check --output-format concise .
 	$(PYTHON_HERE) -m mypy
 	$(PYTHON_HERE) manage.py check
 	$(PYTHON_HERE) manage.py makemigrations --check --dry-run
-	$(PYTHON_HERE) -m pytest --quiet tests/test_architecture.py tests/test_locks.py tests/test_vendored.py
+	$(PYTHON_HERE) -m pytest --quiet tests/test_architecture.py tests/test_locks.py tests/test_tree.py tests/test_vendored.py
 
 lock: ## write the locks of Python packages anew; ARGS=--upgrade takes newer versions
 	@deploy/bare/prepare.sh check
