@@ -33,8 +33,9 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "Installing Debian packages for make $purpose:$missing"
 export DEBIAN_FRONTEND=noninteractive
-wait_for_others="-o DPkg::Lock::Timeout=120"
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+apt() { apt-get -o DPkg::Lock::Timeout=120 -qq "$@" >"$said" 2>&1 || { cat "$said" >&2; exit 1; }; }
+apt update
 # shellcheck disable=SC2086 # a list of words
-apt-get $wait_for_others update -qq
-# shellcheck disable=SC2086
-apt-get $wait_for_others install -y -qq --no-install-recommends $missing >/dev/null
+apt install -y --no-install-recommends $missing
