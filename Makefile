@@ -24,8 +24,9 @@ check: ## lint, types, migrations, architecture: seconds
 	$(PYTHON_HERE) -m ruff check --output-format concise .
 	$(PYTHON_HERE) -m ruff format --check --output-format concise .
 	$(PYTHON_HERE) -m mypy
-	$(PYTHON_HERE) manage.py check
-	$(PYTHON_HERE) manage.py makemigrations --check --dry-run
+	@mkdir -p .cache
+	LYCHGATE_VAR=.cache $(PYTHON_HERE) manage.py check
+	LYCHGATE_VAR=.cache $(PYTHON_HERE) manage.py makemigrations --check --dry-run
 	$(PYTHON_HERE) -m pytest --quiet tests/test_architecture.py tests/test_locks.py tests/test_tree.py tests/test_vendored.py
 
 lock: ## write the locks of Python packages anew; ARGS=--upgrade takes newer versions

@@ -34,8 +34,8 @@ DEMO_DOORS = ("portal.management.commands.demo",)  # the one way in, for `manage
 PURE = (
     *("enrollment.addresses", "enrollment.clientconf", "enrollment.keys", "enrollment.policy"),
     *("enforcement.desired",),
-    *("enforcement.pep.caps", "enforcement.pep.guard", "enforcement.pep.nft", "enforcement.pep.plan"),
-    *("enforcement.pep.ruleset", "enforcement.pep.state", "enforcement.pep.wg"),
+    *("enforcement.pep.caps", "enforcement.pep.drift", "enforcement.pep.guard", "enforcement.pep.nft", "enforcement.pep.plan"),
+    *("enforcement.pep.ruleset", "enforcement.pep.skeleton", "enforcement.pep.state", "enforcement.pep.wg"),
 )
 PURE_STDLIB = {
     *("__future__", "abc", "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools"),
