@@ -32,7 +32,7 @@ DEMO_DOORS = ("portal.management.commands.demo",)  # the one way in, for `manage
 
 # Values in, values out: no Django, no files, no network, no processes, no clock, no chance.
 PURE = (
-    *("enrollment.addresses", "enrollment.clientconf", "enrollment.keys", "enrollment.policy"),
+    *("enrollment.addresses", "enrollment.clientconf", "enrollment.keys", "enrollment.policy", "enrollment.values"),
     *("enforcement.desired",),
     *("enforcement.pep.caps", "enforcement.pep.drift", "enforcement.pep.guard", "enforcement.pep.nft", "enforcement.pep.plan"),
     *("enforcement.pep.ruleset", "enforcement.pep.skeleton", "enforcement.pep.state", "enforcement.pep.wg"),
@@ -81,7 +81,7 @@ def _read(root: Path, path: Path) -> Module:
     parts = path.relative_to(root).with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     source = path.read_text(encoding="utf-8")
-    return Module(name, path, source, ast.parse(source))
+    return Module(name, path, source, ast.parse(source, filename=str(path)))
 
 
 def is_within(name: str, *tops: str) -> bool:
