@@ -52,8 +52,12 @@ class AccessRequest(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(seconds__gt=0), name="request_seconds_positive"),
             models.CheckConstraint(condition=Q(answer_by__gt=F("created_at")), name="request_time_to_answer"),
-            models.CheckConstraint(condition=Q(state="pending", closed_at=None) | (~Q(state="pending") & Q(closed_at__isnull=False)), name="request_closed_at"),
-            models.CheckConstraint(condition=~Q(state="approved") | Q(closed_by=None) | ~Q(closed_by=F("requester")), name="request_not_self_approved"),
+            models.CheckConstraint(
+                condition=Q(state="pending", closed_at=None) | (~Q(state="pending") & Q(closed_at__isnull=False)), name="request_closed_at"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="approved") | Q(closed_by=None) | ~Q(closed_by=F("requester")), name="request_not_self_approved"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -157,7 +161,8 @@ class Grant(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="grant_lasts"),
             models.CheckConstraint(
-                condition=Q(state__in=["scheduled", "active"], ended_at=None) | Q(state__in=["expired", "revoked"], ended_at__isnull=False), name="grant_ended_at"
+                condition=Q(state__in=["scheduled", "active"], ended_at=None) | Q(state__in=["expired", "revoked"], ended_at__isnull=False),
+                name="grant_ended_at",
             ),
         ]
 

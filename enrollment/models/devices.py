@@ -47,11 +47,14 @@ class Device(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ENROLLED)
     public_key = models.CharField(_("public key"), max_length=44, unique=True)
     key_origin = models.CharField(max_length=8, choices=KeyOrigin)
-    slot = models.PositiveBigIntegerField(editable=False)
+    slot = models.PositiveBigIntegerField(null=True, editable=False)  # None once another device took it over
     address_v4 = models.GenericIPAddressField(_("IPv4"), protocol="IPv4", null=True, editable=False)
     address_v6 = models.GenericIPAddressField(_("IPv6"), protocol="IPv6", null=True, editable=False)
     enrolled_at = models.DateTimeField()
     suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
     address_freed_at = models.DateTimeField(null=True, blank=True)  # quarantine over: no PEP held it, and the rest is done
 
@@ -59,13 +62,23 @@ class Device(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
+        indexes: ClassVar = [
+            models.Index(fields=["slot"], name="device_slot"),  # the highest one ever
+            models.Index(
+                fields=["slot"], condition=Q(address_freed_at__isnull=False), name="device_slot_free"
+            ),  # the lowest one free again
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["slot"], condition=Q(address_freed_at=None), name="device_slot_once"),
             models.UniqueConstraint(fields=["address_v4"], condition=Q(address_freed_at=None), name="device_v4_once"),
             models.UniqueConstraint(fields=["address_v6"], condition=Q(address_freed_at=None), name="device_v6_once"),
             models.UniqueConstraint(fields=["owner", "name"], condition=~Q(state="retired"), name="device_name_once_per_owner"),
-            models.CheckConstraint(condition=Q(state="retired", retired_at__isnull=False) | (~Q(state="retired") & Q(retired_at=None)), name="device_retired_at"),
+            models.CheckConstraint(
+                condition=Q(state="retired", retired_at__isnull=False) | (~Q(state="retired") & Q(retired_at=None)),
+                name="device_retired_at",
+            ),
             models.CheckConstraint(condition=Q(address_freed_at=None) | Q(state="retired"), name="device_address_rests_first"),
+            models.CheckConstraint(condition=Q(slot__isnull=False) | Q(address_freed_at__isnull=False), name="device_slot_kept"),
         ]
 
     def __str__(self) -> str:

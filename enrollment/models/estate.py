@@ -15,21 +15,31 @@ slug_validator = RegexValidator(
     r"\A[a-z][a-z0-9-]{0,30}\Z",
     _("Use a-z, 0-9 and -, begin with a letter, 31 characters at most: it becomes the name of a set in the firewall."),
 )
-interface_validator = RegexValidator(r"\A[a-zA-Z][a-zA-Z0-9_-]{0,14}\Z", _("An interface name has 15 characters at most: letters, digits, - and _."))
-host_validator = RegexValidator(r"\A[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?\Z", _("Write a host name or an address, without a port."))
+interface_validator = RegexValidator(
+    r"\A[a-zA-Z][a-zA-Z0-9_-]{0,14}\Z", _("An interface name has 15 characters at most: letters, digits, - and _.")
+)
+host_validator = RegexValidator(
+    r"\A[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?\Z", _("Write a host name or an address, without a port.")
+)
 
 
 class Pep(models.Model):
     """A policy enforcement point: a gateway with WireGuard and nftables."""
 
     name = models.CharField(_("name"), max_length=31, unique=True, validators=[slug_validator])
-    endpoint_host = models.CharField(_("endpoint host"), max_length=253, validators=[host_validator], help_text=_("Where devices reach WireGuard from outside."))
-    endpoint_port = models.PositiveIntegerField(_("endpoint port"), default=51820, validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    endpoint_host = models.CharField(
+        _("endpoint host"), max_length=253, validators=[host_validator], help_text=_("Where devices reach WireGuard from outside.")
+    )
+    endpoint_port = models.PositiveIntegerField(
+        _("endpoint port"), default=51820, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
     public_key = models.CharField(_("WireGuard public key"), max_length=44, unique=True)
     prefix_v4 = models.CharField(_("IPv4 prefix of its resources"), max_length=18, unique=True)
     prefix_v6 = models.CharField(_("IPv6 prefix of its resources"), max_length=43, unique=True)
     lease_seconds = models.PositiveIntegerField(
-        _("lease"), default=28800, help_text=_("Seconds that the PEP keeps access when it cannot be reached; 0 keeps it until the deadline.")
+        _("lease"),
+        default=28800,
+        help_text=_("Seconds that the PEP keeps access when it cannot be reached; 0 keeps it until the deadline."),
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -68,7 +78,9 @@ class PolicyVersion(models.Model):
 
     policy = models.ForeignKey(AccessPolicy, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
-    requesters = models.ManyToManyField(Group, blank=True, related_name="+", verbose_name=_("who may ask"))  # none: everybody who can sign in
+    requesters = models.ManyToManyField(
+        Group, blank=True, related_name="+", verbose_name=_("who may ask")
+    )  # none: everybody who can sign in
     time_to_answer = models.PositiveIntegerField(_("time to answer"), default=86400)
     longest_grant = models.PositiveIntegerField(_("longest grant"), default=28800)
     rolling_total = models.PositiveIntegerField(_("rolling total"), default=144000)
@@ -80,7 +92,9 @@ class PolicyVersion(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["policy", "number"], name="policy_version_once"),
-            models.CheckConstraint(condition=Q(longest_grant__gt=0, time_to_answer__gt=0, rolling_window__gt=0), name="policy_durations_positive"),
+            models.CheckConstraint(
+                condition=Q(longest_grant__gt=0, time_to_answer__gt=0, rolling_window__gt=0), name="policy_durations_positive"
+            ),
             models.CheckConstraint(condition=Q(rolling_total__gte=F("longest_grant")), name="policy_total_covers_longest"),
             models.CheckConstraint(condition=Q(session_length=None) | Q(session_length__gt=0), name="policy_session_positive"),
         ]
@@ -162,8 +176,14 @@ class Placement(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["resource", "pep"], name="placement_once"),
-            models.CheckConstraint(condition=Q(overlay_v4=None, target_v4=None) | Q(overlay_v4__isnull=False, target_v4__isnull=False), name="placement_v4_whole"),
-            models.CheckConstraint(condition=Q(overlay_v6=None, target_v6=None) | Q(overlay_v6__isnull=False, target_v6__isnull=False), name="placement_v6_whole"),
+            models.CheckConstraint(
+                condition=Q(overlay_v4=None, target_v4=None) | Q(overlay_v4__isnull=False, target_v4__isnull=False),
+                name="placement_v4_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(overlay_v6=None, target_v6=None) | Q(overlay_v6__isnull=False, target_v6__isnull=False),
+                name="placement_v6_whole",
+            ),
             models.CheckConstraint(condition=Q(overlay_v4__isnull=False) | Q(overlay_v6__isnull=False), name="placement_leads_somewhere"),
         ]
 

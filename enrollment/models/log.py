@@ -30,7 +30,10 @@ class AuditEvent(models.Model):
     class Meta:
         verbose_name = _("audit event")
         ordering: ClassVar = ["-seq"]
-        indexes: ClassVar = [models.Index(fields=["subject_type", "subject_id"], name="audit_subject"), models.Index(fields=["at"], name="audit_at")]
+        indexes: ClassVar = [
+            models.Index(fields=["subject_type", "subject_id"], name="audit_subject"),
+            models.Index(fields=["at"], name="audit_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq}: {self.verb}"

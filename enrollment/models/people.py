@@ -40,7 +40,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_auditor = models.BooleanField(_("auditor"), default=False)
     joined_at = models.DateTimeField(auto_now_add=True)
     left_at = models.DateTimeField(null=True, blank=True, editable=False)
-    groups = models.ManyToManyField(Group, through="Membership", related_name="users", related_query_name="user", blank=True)
+    groups = models.ManyToManyField(  # type: ignore[assignment]  # the same, through a table that says since when and who says so
+        Group, through="Membership", related_name="users", related_query_name="user", blank=True
+    )
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"

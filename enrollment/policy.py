@@ -1,0 +1,226 @@
+"""Who may reach what, and until when; who may ask, and who may answer.
+
+Nothing here touches the database, the network or the clock: callers hand in facts and
+the time. There is no Allow without a deadline, so access that nobody renews ends.
+
+A rule says until when it holds for one grant, and what to tell people once it does not.
+To add one, write the function and name it in RULES: the earliest deadline wins within a
+grant, the latest among grants that follow each other without a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from enrollment.values import Asking, Facts, GrantFacts, Reviewing
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+FOREVER = datetime.max.replace(tzinfo=UTC)
+FURTHEST_START = timedelta(days=90)
+NO_GRANT = GrantFacts(id=0, user_id=0, device_ids=frozenset(), starts_at=NEVER, ends_at=NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """It holds until `deadline`, not at it; afterwards, `otherwise` says why not."""
+
+    deadline: datetime
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Access until `until`; a grant that begins later, after a gap, matters at `recheck_at`."""
+
+    until: datetime
+    recheck_at: datetime | None = None
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """No access, and why, in words a person can act on; a grant that begins later matters at `recheck_at`."""
+
+    reasons: tuple[str, ...]
+    recheck_at: datetime | None = None
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+Decision = Allow | Deny
+Rule = Callable[[Facts, GrantFacts], Until]
+
+
+def account_is_active(facts: Facts, grant: GrantFacts) -> Until:
+    return _always_if(facts.user_is_active, "The account is disabled. Ask an admin.")
+
+
+def identity_is_fresh(facts: Facts, grant: GrantFacts) -> Until:
+    if grant.session_length is None:
+        return Until(FOREVER, "")
+    otherwise = "The sign-in is too old for this resource. Sign in again."
+    return Until(_later(facts.proven_at, grant.session_length) if facts.proven_at else NEVER, otherwise)
+
+
+def subject_is_still_eligible(facts: Facts, grant: GrantFacts) -> Until:
+    eligible = not grant.requesters or bool(grant.requesters & facts.user_groups)
+    return _always_if(eligible, "The account has left the groups that may have this access. Ask your identity team.")
+
+
+def device_is_enrolled(facts: Facts, grant: GrantFacts) -> Until:
+    otherwise = {
+        "pending": "The device waits for approval.",
+        "suspended": "The device is suspended. Resume it, or ask an admin.",
+        "retired": "The device is retired. Enrol a new one.",
+    }.get(facts.device_state, "The device is not enrolled.")
+    return _always_if(facts.device_state == "enrolled", otherwise)
+
+
+def device_belongs_to_the_subject(facts: Facts, grant: GrantFacts) -> Until:
+    return _always_if(grant is NO_GRANT or grant.user_id == facts.device_owner_id, "The device belongs to somebody else.")
+
+
+def grant_names_the_device(facts: Facts, grant: GrantFacts) -> Until:
+    return _always_if(
+        grant is NO_GRANT or facts.device_id in grant.device_ids, "Access was granted for other devices. Ask for this one too."
+    )
+
+
+def resource_is_offered(facts: Facts, grant: GrantFacts) -> Until:
+    return _always_if(not facts.resource_is_retired, "The resource is retired.")
+
+
+def grant_is_live(facts: Facts, grant: GrantFacts) -> Until:
+    if grant is NO_GRANT:
+        return Until(NEVER, "There is no access to this resource. Ask for it.")
+    if not grant.is_open:
+        return Until(NEVER, "Access was ended. Ask for it again.")
+    return Until(grant.ends_at, f"Access ended on {in_words(grant.ends_at)}. Ask for it again.")
+
+
+RULES: tuple[Rule, ...] = (
+    account_is_active,
+    identity_is_fresh,
+    subject_is_still_eligible,
+    device_is_enrolled,
+    device_belongs_to_the_subject,
+    grant_names_the_device,
+    resource_is_offered,
+    grant_is_live,
+)
+
+
+def decide(facts: Facts, now: datetime) -> Decision:
+    """Allow until the latest moment that grants without a gap between them reach, each under its own terms; or deny."""
+    windows = sorted((grant.starts_at, end) for grant in facts.grants if (end := _deadline(facts, grant)) > max(now, grant.starts_at))
+    until = now
+    for start, end in windows:
+        if start <= until:
+            until = max(until, end)
+    recheck_at = next((start for start, _end in windows if start > until), None)
+    if until > now:
+        return Allow(until, recheck_at)
+    return Deny(_reasons(facts, now), recheck_at)
+
+
+def may_ask(asking: Asking, now: datetime) -> tuple[str, ...]:
+    """Return why this cannot be asked for; an empty tuple means go ahead."""
+    if not asking.has_terms:
+        return ("Nobody can ask for this yet: its policy has no terms.",)
+    found = [
+        (not asking.user_is_active, "The account is disabled. Ask an admin."),
+        (asking.resource_is_retired, "The resource is retired."),
+        (
+            not all(not groups or groups & asking.user_groups for groups in asking.requesters),
+            "Only members of certain groups may ask for this.",
+        ),
+        (
+            not asking.can_be_approved,
+            "Nobody can approve this: no group that must agree has enough active members besides you. Tell an admin.",
+        ),
+        *((device.state != "enrolled", f"The device {device.name} cannot be used now: it is {device.state}.") for device in asking.devices),
+        *((device.owner_id != asking.user_id, "Ask with devices of your own.") for device in asking.devices),
+        *_time_checks(asking, now),
+    ]
+    return tuple(dict.fromkeys(sentence for broken, sentence in found if broken))
+
+
+def may_review(reviewing: Reviewing) -> tuple[str, ...]:
+    """Return why this person may not answer this request. Being a superuser changes nothing."""
+    found = [
+        (not reviewing.user_is_active, "The account is disabled. Ask an admin."),
+        (reviewing.is_requester, "Nobody answers a request of their own."),
+        (not reviewing.is_in_group, "Only members of the approving group may answer this request."),
+    ]
+    return tuple(sentence for broken, sentence in found if broken)
+
+
+def in_words(moment: datetime) -> str:
+    """Print an instant for a sentence."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d at %H:%M:%S} UTC"
+
+
+def seconds_in_words(seconds: int) -> str:
+    """Print a duration in the largest units that say it exactly, two at most where it is long."""
+    units = [(86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")]
+    parts = []
+    for size, name in units:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {name}{'s' if count != 1 else ''}")
+    return " ".join(parts) or "no time"
+
+
+def _always_if(holds: bool, otherwise: str) -> Until:  # noqa: FBT001 - the one question this asks
+    return Until(FOREVER if holds else NEVER, otherwise)
+
+
+def _later(moment: datetime, seconds: int) -> datetime:
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return FOREVER
+
+
+def _deadline(facts: Facts, grant: GrantFacts) -> datetime:
+    return min(rule(facts, grant).deadline for rule in RULES)
+
+
+def _reasons(facts: Facts, now: datetime) -> tuple[str, ...]:
+    grants = _grants_that_explain(facts.grants, now)
+    broken = [until.otherwise for rule in RULES for grant in grants if (until := rule(facts, grant)).deadline <= now]
+    waiting = [f"Access begins on {in_words(grant.starts_at)}." for grant in grants if grant.starts_at > now]
+    return tuple(dict.fromkeys([*broken, *waiting]))
+
+
+def _grants_that_explain(grants: Iterable[GrantFacts], now: datetime) -> Sequence[GrantFacts]:
+    """Choose what to talk about: what should be live, else what comes next, else what ended last, else that there is nothing."""
+    known = sorted(grants, key=lambda grant: (grant.starts_at, grant.id))
+    live = [grant for grant in known if grant.is_open and grant.starts_at <= now < grant.ends_at]
+    coming = [grant for grant in known if grant.is_open and grant.starts_at > now]
+    return live or coming[:1] or sorted(known, key=lambda grant: grant.ends_at)[-1:] or [NO_GRANT]
+
+
+def _time_checks(asking: Asking, now: datetime) -> list[tuple[bool, str]]:
+    if asking.seconds is None:
+        full = asking.used_seconds >= asking.rolling_total
+        return [(full, _total_sentence(asking))]
+    start = asking.starts_at
+    return [
+        (asking.seconds <= 0, "Say for how long."),
+        (asking.seconds > asking.longest_grant, f"The longest time for this resource is {seconds_in_words(asking.longest_grant)}."),
+        (asking.used_seconds + asking.seconds > asking.rolling_total, _total_sentence(asking)),
+        (start is not None and start <= now, "The start has passed. Choose a later one, or none."),
+        (start is not None and start - now > FURTHEST_START, f"The start is too far away: {FURTHEST_START.days} days at most."),
+    ]
+
+
+def _total_sentence(asking: Asking) -> str:
+    left = seconds_in_words(max(0, asking.rolling_total - asking.used_seconds))
+    return f"Of {seconds_in_words(asking.rolling_total)} within {seconds_in_words(asking.rolling_window)}, {left} is left."

@@ -1,0 +1,110 @@
+"""The facts that decisions are made of, as frozen values: what `facts` reads, `policy` judges and `enforcement` compiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class GrantFacts:
+    """One grant, with the terms of the policy version that it was given under."""
+
+    id: int
+    user_id: int
+    device_ids: frozenset[int]
+    starts_at: datetime
+    ends_at: datetime
+    is_open: bool = True  # neither revoked nor found expired
+    session_length: int | None = None
+    requesters: frozenset[int] = frozenset()  # groups that may have it; none: everybody
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that matters to whether one device may reach one resource."""
+
+    user_is_active: bool
+    proven_at: datetime | None
+    device_id: int
+    device_owner_id: int
+    device_state: str
+    resource_is_retired: bool = False
+    user_groups: frozenset[int] = frozenset()
+    grants: tuple[GrantFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """A device as a PEP or a request knows it."""
+
+    id: int
+    owner_id: int
+    name: str
+    state: str
+    public_key: str
+    address_v4: IPv4Address | None
+    address_v6: IPv6Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementFacts:
+    """A resource on one PEP. `id` is the resource's; an absent family has neither overlay nor target."""
+
+    id: int
+    slug: str
+    ports: tuple[tuple[str, int, int], ...]
+    overlay_v4: IPv4Address | None
+    target_v4: IPv4Address | None
+    overlay_v6: IPv6Address | None
+    target_v6: IPv6Address | None
+    is_on_pep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A device and a resource that at least one unfinished grant names, with everything `decide` needs."""
+
+    device: DeviceFacts
+    resource: str  # slug
+    facts: Facts
+    grant_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PepFacts:
+    """All that matters to what one PEP must hold."""
+
+    placements: tuple[PlacementFacts, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Somebody wants a resource. `seconds` None: only whether it could be asked for at all."""
+
+    user_id: int
+    user_is_active: bool
+    user_groups: frozenset[int]
+    resource_is_retired: bool
+    has_terms: bool
+    requesters: tuple[frozenset[int], ...] = ()  # of each policy version that applies; an empty one lets everybody ask
+    can_be_approved: bool = False
+    longest_grant: int = 0
+    time_to_answer: int = 0
+    rolling_total: int = 0
+    rolling_window: int = 0
+    used_seconds: int = 0
+    seconds: int | None = None
+    starts_at: datetime | None = None
+    devices: tuple[DeviceFacts, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewing:
+    """Somebody wants to answer a request: `is_in_group` is about the stage that waits now."""
+
+    user_is_active: bool
+    is_requester: bool
+    is_in_group: bool
