@@ -1,0 +1,263 @@
+"""A small real world for tests: a PEP, a LAN host with services, devices, and WireGuard between them.
+
+Everything lives in network namespaces of this process's own prefix and is gone after
+`close`, also after a failure; what a killed test run left behind is swept by the next.
+Modules that use it start with `pytestmark = needs_namespaces` and share one lab.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from enforcement.pep import ruleset
+from enforcement.pep.caps import Caps, parse_caps
+from enforcement.pep.state import Address, Placement, Port
+from portal.demo.netns import Keys, Lab, LabError, Route, make_keys, sweep, unique_interface, why_not
+
+needs_namespaces = pytest.mark.skipif(bool(why_not()), reason=f"no lab here: {why_not()}")
+
+TOOLS = Path(__file__).parent / "lab_tools"
+PYTHON = (sys.executable, "-I", "-S")
+UNDERLAY = ("198.51.100.", "2001:db8:51::")
+LAN = ("192.168.89.10", "2001:db8:89::10")
+OTHER_LAN = ("192.168.89.11", "2001:db8:89::11")
+OWN = ("10.89.65.1", "fd89:0:0:1::1")
+RESOURCE = ("10.89.65.2", "fd89:0:0:1::2")
+PORT = 51820
+STREAMS = {"tcp": 445, "tcp-listen": 139, "udp": 137, "udp-listen": 138}  # what tests/lab_tools/services.py offers
+UNLISTED = 2121
+FILESHARE_PORTS = (Port("tcp", 139, 139), Port("tcp", 445, 445), Port("udp", 137, 138))
+
+
+@dataclass(frozen=True)
+class Device:
+    """A host with a tunnel to the PEP."""
+
+    host: str
+    interface: str
+    keys: Keys
+    addresses: tuple[str, str]
+
+
+class PepLab(Lab):
+    """`pep`, `lan` and devices. The PEP has WireGuard, addresses and routes, and no rules until somebody loads them."""
+
+    def __init__(self, *, services: bool = True, suffix: str = "", **config: object) -> None:
+        """Build it; `config` overrides fields of the agent's file (`masquerade=True`)."""
+        _sweep_the_dead()
+        super().__init__(f"lgt{os.getpid()}{suffix}")
+        self.interface, self.keys = unique_interface(), make_keys()
+        self.config = agent_config(self.interface) | config
+        self.devices: dict[str, Device] = {}
+        try:
+            self._build(services=services)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def caps(self) -> Caps:
+        return parse_caps(self.config)
+
+    def write_config(self, path: Path) -> Path:
+        """Write the agent's file as root would, its state beside it."""
+        path.write_text(json.dumps(self.config | {"state_dir": str(path.parent / "state")}))
+        path.chmod(0o600)
+        return path
+
+    def add_device(self, host: str, number: int, *, peer: bool = True) -> Device:
+        """Add a host with a tunnel; `peer=False` leaves the PEP ignorant of it."""
+        device = Device(host, unique_interface(), make_keys(), (f"10.89.0.{number}", f"fd89::{number:x}"))
+        self.add_host(host)
+        self.plug(host, "eth0", [f"{UNDERLAY[0]}{number + 8}/24", f"{UNDERLAY[1]}{number + 8:x}/64"], to="pep", bridge="wan0")
+        self.add_wireguard(host, device.interface, device.keys, [f"{device.addresses[0]}/32", f"{device.addresses[1]}/128"])
+        # A dishonest client: it sends everything into the tunnel that could lead behind the PEP.
+        prefixes = ("10.89.0.0/16", "fd89::/48", "192.168.89.0/24", "2001:db8:89::/64")
+        self.ip(host, [f"route add {prefix} dev {device.interface}" for prefix in prefixes])
+        self.add_peer(host, device.interface, Route(self.keys.public, prefixes, f"{UNDERLAY[0]}1:{PORT}"))
+        if peer:
+            self.add_peer("pep", self.interface, Route(device.keys.public, device.addresses))
+        self.devices[host] = device
+        return device
+
+    def load_guards(self) -> None:
+        """Load what a PEP loads at boot: kernel settings, the guard table and the routing guard."""
+        self.set_sysctls("pep", ruleset.sysctls(self.caps))
+        self.set_sysctls("pep", {"net.ipv4.conf.lan0.rp_filter": 2})  # as distributions have it
+        self.nft(ruleset.guard(self.caps))
+        for argv in ruleset.routing_guard(self.caps):
+            try:
+                self.run("pep", argv)
+            except LabError as error:
+                if "File exists" not in str(error):
+                    raise
+
+    def nft(self, script: str) -> None:
+        self.run("pep", ["nft", "-f", "-"], script)
+
+    def forget_flows(self) -> None:
+        """Empty the PEP's connection table, so that one test's flows are not another's."""
+        self.run("pep", ["conntrack", "-F"])
+
+    def admit(self, slug: str, *devices: Device, seconds: float = 60) -> float:
+        """Put devices into the resource's sets; return the deadline on the monotonic clock."""
+        script = ""
+        for address in (ipaddress.ip_address(a) for device in devices for a in device.addresses):
+            name = ruleset.set_name(slug, address.version)
+            for verb, timeout in (("add", ""), ("delete", ""), ("add", f" timeout {int(seconds * 1000)}ms")):
+                script += f"{verb} element inet lychgate {name} {{ {address}{timeout} }}\n"
+        self.nft(script)
+        return time.monotonic() + seconds
+
+    def expel(self, slug: str, device: Device) -> None:
+        for address in (ipaddress.ip_address(a) for a in device.addresses):
+            self.nft(f"delete element inet lychgate {ruleset.set_name(slug, address.version)} {{ {address} }}")
+
+    def probe(self, host: str, *doors: dict[str, object], seconds: float = 0.5) -> list[str]:
+        """Try several doors at once: connected, refused, reset or silent, in their order."""
+        return json.loads(self.tool(host, "probe", str(seconds), json.dumps(doors)))
+
+    def tool(self, host: str, name: str, *arguments: str) -> str:
+        return self.run(host, [*PYTHON, str(TOOLS / f"{name}.py"), *arguments])
+
+    def stream(self, host: str, *specs: dict[str, object], seconds: float = 20) -> Streams:
+        """Start streams on a host; see tests/lab_tools/streams.py for a spec's fields."""
+        return Streams(self.popen(host, [*PYTHON, str(TOOLS / "streams.py"), str(seconds), json.dumps(specs)]))
+
+    def hear(self, host: str, *arguments: str) -> Heard:
+        """Listen on a host (tests/lab_tools/packets.py hear-...)."""
+        return Heard(self.popen(host, [*PYTHON, str(TOOLS / "packets.py"), *arguments]))
+
+    def serve(self, host: str, addresses: tuple[str, ...], seconds: int = 600) -> None:
+        process = self.popen(host, [*PYTHON, str(TOOLS / "services.py"), str(seconds), *addresses])
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise LabError(f"the services on {host} did not start")
+
+    def _build(self, *, services: bool) -> None:
+        self.add_host("pep", forwards=True)
+        self.add_host("lan")
+        self.add_bridge("pep", "wan0", [f"{UNDERLAY[0]}1/24", f"{UNDERLAY[1]}1/64"])
+        lan = [f"{v4}/24" for v4 in (LAN[0], OTHER_LAN[0])] + [f"{v6}/64" for v6 in (LAN[1], OTHER_LAN[1])]
+        self.wire("lan", "eth0", lan, to="pep", port="lan0")
+        self.ip("lan", ["route add default via 192.168.89.1", "route add default via 2001:db8:89::1"])
+        self.ip("pep", ["addr add 192.168.89.1/24 dev lan0", "addr add 2001:db8:89::1/64 dev lan0 nodad"])
+        self.add_wireguard("pep", self.interface, self.keys, [f"{OWN[0]}/32", f"{OWN[1]}/128"], port=PORT)
+        self.ip("pep", [f"route add {prefix} dev {self.interface}" for prefix in ("10.89.0.0/16", "fd89::/48")])
+        self.add_device("laptop", 2)
+        self.add_device("phone", 3)
+        if services:
+            self.serve("lan", (*LAN, *OTHER_LAN))
+            self.serve("pep", OWN)
+
+
+class Streams:
+    """Streams that run; what arrived so far can be asked at any time."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.arrivals: dict[str, list[float]] = {}
+        self.ends: dict[str, str] = {}
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_until_all_flow(self, count: int, seconds: float = 5, arrivals: int = 3) -> None:
+        """Return once `count` streams have heard something a few times."""
+        until = time.monotonic() + seconds
+        while sum(len(times) >= arrivals for times in dict(self.arrivals).values()) < count:
+            if time.monotonic() > until or self.process.poll() is not None:
+                raise AssertionError(f"of {count} streams only these flow: {sorted(self.arrivals)}; ended: {self.ends}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self._reader.join(timeout=5)
+        self.process.wait(timeout=5)
+
+    def finish(self, seconds: float = 30) -> None:
+        """Wait until every stream ended by itself."""
+        self.process.wait(timeout=seconds)
+        self._reader.join(timeout=5)
+
+    def last(self, name: str) -> float:
+        return self.arrivals[name][-1]
+
+    def flows_after(self, moment: float) -> set[str]:
+        return {name for name, times in self.arrivals.items() if times[-1] > moment}
+
+    def longest_gap(self, name: str, start: float = 0, end: float = float("inf")) -> float:
+        times = [t for t in self.arrivals[name] if start <= t <= end]
+        return max((b - a for a, b in pairwise(times)), default=float("inf"))
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            seen = json.loads(line)
+            if seen["event"] == "byte":
+                self.arrivals.setdefault(seen["name"], []).append(seen["t"])
+            else:
+                self.ends[seen["name"]] = seen["why"]
+
+
+class Heard:
+    """An ear inside a namespace: counts what reaches it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.first = process.stdout.readline() if process.stdout else ""
+
+    def stop(self) -> list[dict[str, object]]:
+        self.process.terminate()
+        out = self.process.communicate(timeout=5)[0]
+        return [json.loads(line) for line in out.splitlines()]
+
+
+def agent_config(interface: str) -> dict[str, object]:
+    """Return the agent's file for the lab's PEP, as JSON values."""
+    every = [["tcp", 1, 65535], ["udp", 1, 65535]]
+    return {
+        "pep": "pep-1",
+        "interface": interface,
+        "lan_interfaces": ["lan0"],
+        "masquerade": False,
+        "log_group": 5,
+        "listen_port": PORT,
+        "own_addresses": list(OWN),
+        "overlay": ["10.89.0.0/16", "fd89::/48"],
+        "device_pools": ["10.89.0.0/18", "fd89::/64"],
+        "resource_prefixes": ["10.89.65.0/24", "fd89:0:0:1::/64"],
+        "targets": [{"prefix": "192.168.89.0/24", "ports": every}, {"prefix": "2001:db8:89::/64", "ports": every}],
+        "forbidden_targets": ["169.254.0.0/16"],
+        "longest_seconds": 86400,
+        "most_peers": 10000,
+        "most_new_peers_an_hour": 1000,
+        "state_dir": "/var/lib/lychgate",
+    }
+
+
+def fileshare(**changes: object) -> Placement:
+    """Make the lab's usual resource, on the LAN host."""
+    addresses = [ipaddress.ip_address(text) for text in (RESOURCE[0], LAN[0], RESOURCE[1], LAN[1])]
+    return replace(Placement(7, "fileshare", FILESHARE_PORTS, *addresses), **changes)
+
+
+def address(text: str) -> Address:
+    return ipaddress.ip_address(text)
+
+
+def _sweep_the_dead() -> None:
+    """Remove what test runs left behind whose process is gone."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    for prefix, pid in set(re.findall(r"^(lgt(\d+)[a-z]?)-", listed, re.MULTILINE)):
+        if not Path(f"/proc/{pid}").exists():
+            sweep(prefix)

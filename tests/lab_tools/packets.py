@@ -1,0 +1,85 @@
+"""Packets that no honest host sends: forged sources, ICMP errors about somebody's flow; and an ear for what arrives.
+
+usage: packets.py udp SOURCE SPORT DESTINATION DPORT [COUNT] [SIZE]
+       packets.py icmp-error TO INNER_SOURCE INNER_SPORT INNER_DESTINATION INNER_DPORT PROTOCOL
+       packets.py hear-udp SECONDS ADDRESS PORT       prints a JSON line for each datagram
+       packets.py hear-icmp-errors SECONDS 4|6        prints a JSON line for each ICMP error
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+import struct
+import sys
+import time
+
+TRANSPARENT = {4: (socket.SOL_IP, 19), 6: (socket.IPPROTO_IPV6, 75)}
+FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def udp(source: str, sport: str, destination: str, dport: str, count: str = "1", size: str = "1") -> None:
+    version = ipaddress.ip_address(source).version
+    with socket.socket(FAMILY[version], socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(*TRANSPARENT[version], 1)
+        sock.bind((source, int(sport)))
+        for _ in range(int(count)):
+            sock.sendto(b"!" * int(size), (destination, int(dport)))
+
+
+def icmp_error(to: str, source: str, sport: str, destination: str, dport: str, protocol: str) -> None:
+    """Say "administratively prohibited" about the packet source -> destination."""
+    version = ipaddress.ip_address(to).version
+    ports, number = struct.pack("!HHI", int(sport), int(dport), 0), {"tcp": 6, "udp": 17}[protocol]
+    src, dst = ipaddress.ip_address(source).packed, ipaddress.ip_address(destination).packed
+    if version == 4:
+        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 60, 1, 0, 64, number, 0, src, dst)
+        inner = head[:10] + struct.pack("!H", checksum(head)) + head[12:] + ports
+        error = struct.pack("!BBHI", 3, 10, 0, 0) + inner
+        error = error[:2] + struct.pack("!H", checksum(error)) + error[4:]
+    else:
+        inner = struct.pack("!IHBB16s16s", 6 << 28, 20, number, 64, src, dst) + ports
+        error = struct.pack("!BBHI", 1, 1, 0, 0) + inner  # the kernel fills the checksum in
+    with socket.socket(FAMILY[version], socket.SOCK_RAW, socket.IPPROTO_ICMP if version == 4 else socket.IPPROTO_ICMPV6) as sock:
+        sock.sendto(error, (to, 0))
+
+
+def hear_udp(seconds: str, address: str, port: str) -> None:
+    with socket.socket(FAMILY[ipaddress.ip_address(address).version], socket.SOCK_DGRAM) as sock:
+        sock.bind((address, int(port)))
+        hear(sock, float(seconds), lambda _: True)
+
+
+def hear_icmp_errors(seconds: str, version: str) -> None:
+    proto, first = (socket.IPPROTO_ICMP, 20) if version == "4" else (socket.IPPROTO_ICMPV6, 0)
+    with socket.socket(FAMILY[int(version)], socket.SOCK_RAW, proto) as sock:
+        hear(sock, float(seconds), lambda data: data[first] == (3 if version == "4" else 1))
+
+
+def hear(sock: socket.socket, seconds: float, wanted) -> None:
+    say({"ready": True})
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            data, source = sock.recvfrom(65535)
+        except TimeoutError:
+            return
+        if wanted(data):
+            say({"from": source[0], "bytes": len(data)})
+
+
+def say(what: dict) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF & ~((total & 0xFFFF) + (total >> 16))
+
+
+if __name__ == "__main__":
+    {"udp": udp, "icmp-error": icmp_error, "hear-udp": hear_udp, "hear-icmp-errors": hear_icmp_errors}[sys.argv[1]](*sys.argv[2:])
