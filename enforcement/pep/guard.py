@@ -103,6 +103,26 @@ def routing_guard(caps: Caps) -> tuple[tuple[str, ...], ...]:
     return tuple(rules)
 
 
+def sysctls(caps: Caps) -> dict[str, int]:
+    """Return the kernel settings the guards count on; the caller keeps them over a boot.
+
+    Reverse path filters, which distributions switch on, look routes up without the packet's
+    mark unless `src_valid_mark` is set: the routing guard would then drop every forwarded packet.
+    """
+    return {
+        "net.ipv4.ip_forward": 1,
+        "net.ipv6.conf.all.forwarding": 1,
+        "net.ipv4.conf.all.src_valid_mark": 1,
+        f"net.ipv4.conf.{caps.interface.replace('.', '/')}.rp_filter": 1,
+        "net.ipv4.conf.all.accept_source_route": 0,
+        "net.ipv6.conf.all.accept_source_route": 0,
+        "net.ipv4.conf.all.accept_redirects": 0,
+        "net.ipv6.conf.all.accept_redirects": 0,
+        "net.ipv4.conf.all.send_redirects": 0,
+        f"net.ipv4.conf.{caps.interface.replace('.', '/')}.send_redirects": 0,
+    }
+
+
 def ip(prefix: Network) -> str:
     """Name the family as nft writes it."""
     return "ip" if isinstance(prefix, IPv4Network) else "ip6"

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from enforcement.pep.caps import Caps
-from enforcement.pep.guard import guard, lines, routing_guard
+from enforcement.pep.guard import guard, lines, routing_guard, sysctls
 from enforcement.pep.skeleton import FAMILIES, TABLE, VERSION, Family, fingerprint, log, log_refusal, refusals, skeleton
 from enforcement.pep.state import Address, Placement, Port
 
@@ -29,6 +29,7 @@ __all__ = [
     "replace_resource",
     "routing_guard",
     "set_name",
+    "sysctls",
     "table",
 ]
 
