@@ -78,7 +78,8 @@ class Enforcement(models.Model):
     in_force_at = models.DateTimeField(null=True)
     ending_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
-    error = models.TextField(blank=True)
+    error = models.TextField(blank=True)  # why it is not (or not yet confirmed) what it should be
+    note = models.TextField(blank=True)  # what else to know, such as that access goes on under another grant
 
     class Meta:
         ordering: ClassVar = ["pep", "device"]
