@@ -1,0 +1,77 @@
+"""Peers as `wg` arguments, and back.
+
+Pure: an argv out, text in. A peer's AllowedIPs are exactly its device's addresses. A
+peer that stays is never removed and added again: it would be deaf for 15 s (FACTS R16).
+Only `wg set` is used, since kernel WireGuard has no other lasting interface.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from enforcement.pep.state import Address, Peer, make_state
+
+WG = "/usr/bin/wg"
+PER_COMMAND = 500
+PEER_FIELDS, INTERFACE_FIELDS = 8, 4
+NONE = "(none)"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A WireGuard interface as read back. `odd` are keys that may send from more than single addresses."""
+
+    public_key: str | None
+    peers: tuple[Peer, ...]
+    odd: frozenset[str]
+    handshakes: dict[str, int]
+
+
+def show(interface: str) -> list[str]:
+    """Return the argv that prints the interface for `parse`."""
+    return [WG, "show", interface, "dump"]
+
+
+def drop(interface: str, keys: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the argvs that remove peers; an absent one is no error."""
+    return _batches(interface, [["peer", key, "remove"] for key in keys])
+
+
+def put(interface: str, peers: Iterable[Peer]) -> Iterator[list[str]]:
+    """Yield the argvs that add peers, or replace the AllowedIPs of peers that are there."""
+    return _batches(interface, [["peer", p.key, "allowed-ips", ",".join(map(_host, p.addresses))] for p in peers])
+
+
+def parse(dump: str) -> Interface:
+    """Read `wg show <interface> dump`: a line for the interface, then one for each peer."""
+    lines = [line.split("\t") for line in dump.splitlines()]
+    public = next((line[1] for line in lines if len(line) == INTERFACE_FIELDS), NONE)
+    peers, odd, handshakes = [], set(), {}
+    for line in lines:
+        if len(line) != PEER_FIELDS:
+            continue
+        key, allowed, handshake = line[0], line[3], int(line[4])
+        addresses, is_odd = _addresses(allowed)
+        peers.append(Peer(key, addresses))
+        if is_odd:
+            odd.add(key)
+        if handshake:
+            handshakes[key] = handshake
+    return Interface(None if public == NONE else public, make_state(peers=peers).peers, frozenset(odd), handshakes)
+
+
+def _addresses(allowed: str) -> tuple[tuple[Address, ...], bool]:
+    networks = [ipaddress.ip_network(text) for text in allowed.split(",")] if allowed != NONE else []
+    hosts = tuple(network.network_address for network in networks if network.num_addresses == 1)
+    return hosts, len(hosts) != len(networks)
+
+
+def _host(address: Address) -> str:
+    return f"{address}/{address.max_prefixlen}"
+
+
+def _batches(interface: str, items: list[list[str]]) -> Iterator[list[str]]:
+    for start in range(0, len(items), PER_COMMAND):
+        yield [WG, "set", interface, *(word for item in items[start : start + PER_COMMAND] for word in item)]
