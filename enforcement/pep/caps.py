@@ -23,6 +23,7 @@ T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", re.ASCII)
 LONGEST_SECONDS = 90 * 86400
+HOUR = 3600
 LAST_PORT = 65535
 
 

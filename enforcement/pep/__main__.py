@@ -1,0 +1,26 @@
+"""Start the agent: `python3 -I agent.pyz [--config PATH] [--record]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from enforcement.pep import agent
+from enforcement.pep.kernel import ENVIRONMENT, Kernel
+
+CONFIG = Path("/etc/lychgate/agent.json")
+
+
+def main() -> None:
+    """Read the arguments, forget the environment, and serve one stream."""
+    parser = argparse.ArgumentParser(prog="lychgate-agent", allow_abbrev=False)
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    arguments = parser.parse_args()
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT)
+    agent.run(arguments.config, Kernel)
+
+
+if __name__ == "__main__":
+    main()

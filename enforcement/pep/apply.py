@@ -1,0 +1,163 @@
+"""One pass over this PEP: read, plan, carry out, read back.
+
+What gates opening (order, freshness, guards, caps, disk) is asked here, and none of it
+gates closing. What the pass says is held was read back from the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset
+from enforcement.pep.caps import Caps
+from enforcement.pep.drift import Drift
+from enforcement.pep.freshness import lag
+from enforcement.pep.kernel import Kernel
+from enforcement.pep.memory import Marks, Memory
+from enforcement.pep.observe import Observed, observe, read_admissions, read_interface
+from enforcement.pep.plan import NO_LIMIT, Horizon, Plan, flows, kept_by_rebuild, plan
+from enforcement.pep.requests import Apply
+from enforcement.pep.state import Address, Placement, State
+from enforcement.pep.wg import Interface
+
+SKEW_SECONDS = 5
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass found and did; `receipt.py` prints it."""
+
+    horizon: Horizon
+    why: list[str] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
+    journal: list[journal.Line] = field(default_factory=list)
+    opens: bool = True
+    changed: bool = False
+    held: State = field(default_factory=State)
+    interface: Interface = field(default_factory=lambda: Interface(None, (), frozenset(), {}))
+
+    def closes_only(self, *reasons: str) -> None:
+        """Note why nothing may open; an empty reason is none."""
+        for reason in filter(None, reasons):
+            self.opens = False
+            self.why.append(reason)
+
+
+def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float | None) -> Pass:
+    """Carry out one document. `age` is its nonce's age in seconds; None where it is not fresh."""
+    now, commits, version = kernel.now(), kernel.commits, ruleset.fingerprint(caps)
+    seconds = min(request.lease or NO_LIMIT, caps.longest_seconds)
+    done = Pass(Horizon(int(now), seconds, lag(request.sent_at, age or 0.0, now)))
+    done.closes_only(*_order(memory, request, age))
+    if abs(request.sent_at - now) > SKEW_SECONDS:
+        done.why.append(f"the portal's clock and this PEP's are {abs(request.sent_at - now):.0f} s apart; access only ends earlier for it")
+    seen = observe(kernel, memory, version, request.scope, _addresses(request.state))
+    marks, done.drift, failure = guards.stand(kernel, caps, memory.marks, touched=seen.touched)
+    done.closes_only(failure, seen.error)
+    allowed, refused = allow.within_caps(caps, memory, request, now)
+    done.why += refused
+    found = [] if not memory.sure else blame.blame(kernel, memory, seen, request.scope)
+    keep, todo = _plan(kernel, memory, request, seen, allowed, done)
+    try:
+        memory.intend(_newest(memory, request), todo, now, rebuilds=keep is not None)
+    except OSError as error:
+        done.closes_only(f"this PEP cannot write what it is about to do, so nothing is opened: {error}")
+        keep, todo = _plan(kernel, memory, request, seen, allowed, done)
+    done.drift += blame.with_remedies(found, todo)
+    _journal(memory, todo, request, now, done)
+    placements = _carry_out(kernel, caps, seen, keep, todo, done)
+    done.changed = bool(todo) or kernel.commits != commits
+    _read_back(kernel, seen, placements, request, done)
+    structural = keep is not None or bool(todo.drop_placements or todo.replace_placements or todo.add_placements)
+    expected = seen.genid + kernel.commits - commits
+    _settle(kernel, memory, replace(marks, version=version), request, done, structural=structural, expected=expected)
+    return done
+
+
+def _order(memory: Memory, request: Apply, age: float | None) -> Iterable[str]:
+    if request.generation < memory.generation:
+        yield f"generation {request.generation} is older than {memory.generation}, which was applied before"
+    elif request.generation == memory.generation and request.order != memory.document:
+        yield f"alarm: generation {request.generation} was applied before with another document"
+    if age is None:
+        yield "the document is not fresh: its nonce is missing, used, or more than a minute old"
+
+
+def _newest(memory: Memory, request: Apply) -> tuple[int, str]:
+    newer = request.generation > memory.generation
+    return (request.generation, request.order) if newer else (memory.generation, memory.document)
+
+
+def _plan(kernel: Kernel, memory: Memory, request: Apply, seen: Observed, allowed: State, done: Pass) -> tuple[State | None, Plan]:
+    """Plan from what is held; where the table is not ours, from what loading it again keeps."""
+    held, keep = seen.state, None
+    if seen.table != "ours" and (done.opens or seen.table != "missing"):
+        whole = held if request.scope is None else replace(held, admissions=read_admissions(kernel, held.placements, None, ()))
+        # a scope names only a part: the others keep what we gave them last
+        wanted = allowed if request.scope is None else memory.state()
+        held = keep = kept_by_rebuild(whole, wanted, done.horizon, opens=done.opens)
+    todo = plan(held, allowed, done.horizon, request.scope, seen.interface.odd)
+    if not done.opens:
+        todo = todo.removals()
+    if keep is not None:
+        pairs = {(a.resource, a.address) for a in keep.admissions}
+        lost = [a for a in seen.state.admissions if (a.resource, a.address) not in pairs]
+        todo = replace(todo, forget=(*flows(memory.state().placements, lost), *todo.forget))
+    return keep, todo
+
+
+def _journal(memory: Memory, todo: Plan, request: Apply, now: float, done: Pass) -> None:
+    done.journal = list(journal.lines(todo, request.generation, now))
+    try:
+        journal.append(memory.directory, done.journal)
+    except OSError as error:
+        done.why.append(f"the journal on this PEP cannot be written: {error}")
+
+
+def _carry_out(kernel: Kernel, caps: Caps, seen: Observed, keep: State | None, todo: Plan, done: Pass) -> tuple[Placement, ...]:
+    placements = seen.state.placements
+    if keep is not None:
+        placements, why = carry_out.rebuild(kernel, caps, keep, live=seen.table != "missing")
+        done.why += why
+    if todo:
+        placements, why = carry_out.carry_out(kernel, caps, todo, placements)
+        done.why += why
+    return placements
+
+
+def _read_back(kernel: Kernel, seen: Observed, placements: tuple[Placement, ...], request: Apply, done: Pass) -> None:
+    done.interface, admissions = seen.interface, seen.state.admissions
+    if done.changed:
+        done.interface, error = read_interface(kernel)
+        done.why += [error] if error and error not in done.why else []
+        admissions = read_admissions(kernel, placements, request.scope, _addresses(request.state))
+    done.held = State(placements, done.interface.peers, admissions)
+
+
+def _settle(kernel: Kernel, memory: Memory, marks: Marks, request: Apply, done: Pass, *, structural: bool, expected: int) -> None:
+    """Remember what was read back, and by what to see that somebody else was here."""
+    structure = memory.marks.structure
+    if structural or not done.held.placements:
+        structure = kernel.structure() or ""
+    clock = round(kernel.now() - kernel.boottime())
+    marks = replace(
+        marks, boot=kernel.boot(), genid=expected, structure=structure, clock=clock if abs(clock - marks.clock) > 1 else marks.clock
+    )
+    if kernel.generation() != expected:
+        # somebody else committed meanwhile: look at everything next time, and do not vouch for a new structure
+        marks = replace(marks, genid=-1, structure="" if structural else structure)
+    try:
+        memory.settle(done.held, request.scope, marks)
+    except OSError as error:
+        done.why.append(f"this PEP cannot write what it did: {error}")
+
+
+def _addresses(state: State) -> tuple[Address, ...]:
+    return tuple(address for peer in state.peers for address in peer.addresses)
+
+
+def directory(caps: Caps) -> Path:
+    """Return the agent's own directory."""
+    return Path(caps.state_dir)
