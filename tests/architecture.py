@@ -28,7 +28,7 @@ NEWER_NAMES = {  # of the standard library, after 3.10
     *("typing.assert_never", "typing.assert_type", "typing.override", "typing.reveal_type"),
 }
 DEMO = "portal.demo"
-DEMO_DOORS = ("portal.management.commands.demo",)  # the one way in, for `manage.py demo`
+DEMO_DOORS = ("portal.management.commands.demo", "portal.management.commands.demo_estate")  # the ways in, from `manage.py`
 
 # Values in, values out: no Django, no files, no network, no processes, no clock, no chance.
 PURE = (
