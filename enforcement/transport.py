@@ -1,0 +1,264 @@
+"""How the portal reaches a PEP: an argv, one line out, one line back.
+
+A transport is an argv (LYCHGATE_PEP_ARGV): the agent itself, `ssh` whose forced command
+is the agent, or `ip netns exec ...`. Whatever a PEP does (hang, drip, talk without end,
+die) costs one worker thread the time limit, and nobody else anything. Streams stay open
+between passes, one a PEP: a fresh one costs an interpreter's start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from typing import IO, TypeVar
+
+from django.conf import settings
+
+from enforcement.pep.state import canonical
+from enforcement.receipts import Hello, Receipt, ReceiptError, parse_hello, parse_receipt, printable
+
+LONGEST_LINE = 8 * 1024 * 1024
+LONGEST_STDERR = 2000
+CHUNK = 256 * 1024
+IDLE_SECONDS = 300.0  # half of what the agent gives a stream, so that we close first
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+FAREWELL_SECONDS = 0.5
+
+T = TypeVar("T")
+Compose = Callable[[Hello], Mapping[str, object]]
+
+
+class TransportError(Exception):
+    """The PEP could not be asked, or its answer is none; the message says what to look at."""
+
+
+class StreamDiedError(TransportError):
+    """The process ended, or its pipe did, before it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one conversation brought back."""
+
+    hello: Hello
+    receipt: Receipt
+
+
+def ask(pep: str, compose: Compose) -> Answer:
+    """Greet the PEP, send what `compose` makes of the greeting, return the receipt.
+
+    A warm stream that turns out dead at the greeting is opened anew, once: a greeting
+    changes nothing, so nothing can happen twice.
+    """
+    argv = settings.PEP_ARGV.get(pep)
+    if not argv:
+        raise TransportError(f"{pep} has no transport: set LYCHGATE_PEP_ARGV")
+    deadline = time.monotonic() + settings.PEP_TIMEOUT_SECONDS
+    stream, hello = _greet(pep, argv, deadline)
+    try:
+        receipt = _read(parse_receipt, stream.exchange(compose(hello), deadline), pep)
+    except BaseException:
+        stream.kill()
+        raise
+    POOL.put(pep, stream)
+    return Answer(hello, receipt)
+
+
+def _greet(pep: str, argv: Sequence[str], deadline: float) -> tuple[Stream, Hello]:
+    stream = POOL.take(pep, argv) or Stream(pep, argv)
+    request = {"verb": "hello", "version": 1, "pep": pep}
+    try:
+        try:
+            answer = stream.exchange(request, deadline)
+        except StreamDiedError:
+            stream.kill()
+            if not stream.is_warm:
+                raise
+            stream = Stream(pep, argv)
+            answer = stream.exchange(request, deadline)
+        return stream, _read(parse_hello, answer, pep)
+    except BaseException:
+        stream.kill()
+        raise
+
+
+def _read(parse: Callable[[object, str], T], answer: object, pep: str) -> T:
+    try:
+        return parse(answer, pep)
+    except ReceiptError as error:
+        raise TransportError(f"{pep}: {error}") from None
+
+
+class Stream:
+    """One process that speaks for a PEP. Not for two threads at once: the pool lends it out whole."""
+
+    def __init__(self, pep: str, argv: Sequence[str]) -> None:
+        self.pep = pep
+        self.argv = tuple(argv)
+        self.is_warm = False
+        self._stderr = b""
+        try:
+            self._process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise TransportError(f"{pep}: {self.argv[0]} does not start: {error.strerror}") from None
+        for pipe in self._pipes():
+            os.set_blocking(pipe.fileno(), False)
+
+    def exchange(self, request: Mapping[str, object], deadline: float) -> object:
+        """Send one line, return the next one, parsed; whatever else happens until the deadline is a TransportError."""
+        line = self._exchange(canonical(request) + b"\n", deadline)
+        self.is_warm = True
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            raise TransportError(f"{self.pep}: the answer is not JSON: {printable(line[:80])}") from None
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End of input is the agent's cue to leave; who stays gets killed."""
+        for pipe in self._pipes():
+            with suppress(OSError):
+                pipe.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(FAREWELL_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process and all that it started (its session)."""
+        if self.is_alive():
+            with suppress(ProcessLookupError, PermissionError):  # permission: sudo's child is root's; end of input ends it
+                os.killpg(self._process.pid, signal.SIGKILL)
+        for pipe in self._pipes():
+            with suppress(OSError):
+                pipe.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(FAREWELL_SECONDS)
+
+    def _pipes(self) -> tuple[IO[bytes], ...]:
+        return tuple(pipe for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe)
+
+    def _exchange(self, request: bytes, deadline: float) -> bytes:
+        stdin, stdout, stderr = (pipe.fileno() for pipe in self._pipes())
+        unsent, heard = memoryview(request), bytearray()
+        with DefaultSelector() as selector:
+            selector.register(stdin, EVENT_WRITE)
+            selector.register(stdout, EVENT_READ)
+            selector.register(stderr, EVENT_READ)
+            while True:
+                left = deadline - time.monotonic()
+                ready = {key.fd for key, _ in selector.select(left)} if left > 0 else set()
+                if not ready:
+                    raise TransportError(f"{self.pep} did not answer within {settings.PEP_TIMEOUT_SECONDS} s{self._its_words()}")
+                if stderr in ready and not self._hear_stderr(stderr):
+                    selector.unregister(stderr)
+                if stdin in ready:
+                    unsent = unsent[self._write(stdin, unsent) :]
+                    if not unsent:
+                        selector.unregister(stdin)
+                if stdout in ready and (line := self._hear(stdout, heard)) is not None:
+                    if unsent:
+                        raise TransportError(f"{self.pep} answered before it was asked")
+                    return line
+
+    def _write(self, stdin: int, unsent: memoryview) -> int:
+        try:
+            return os.write(stdin, unsent[:CHUNK])
+        except BlockingIOError:
+            return 0
+        except OSError:
+            raise StreamDiedError(self._obituary()) from None
+
+    def _hear(self, stdout: int, heard: bytearray) -> bytes | None:
+        """Return the line once it is whole, None until then."""
+        chunk = _read_some(stdout)
+        if chunk == b"":
+            raise StreamDiedError(self._obituary())
+        heard += chunk or b""
+        if len(heard) > LONGEST_LINE:
+            raise TransportError(f"{self.pep}: the answer is longer than {LONGEST_LINE // 1024**2} MiB")
+        if b"\n" not in (chunk or b""):
+            return None
+        line, _newline, rest = bytes(heard).partition(b"\n")
+        if rest:
+            raise TransportError(f"{self.pep} said more than it was asked")
+        return line
+
+    def _hear_stderr(self, stderr: int) -> bool:
+        chunk = _read_some(stderr)
+        self._stderr = (self._stderr + (chunk or b""))[-LONGEST_STDERR:]
+        return chunk != b""
+
+    def _obituary(self) -> str:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(FAREWELL_SECONDS)
+        if self._process.stderr:
+            self._hear_stderr(self._process.stderr.fileno())
+        code = self._process.returncode
+        return f"{self.pep}: {self.argv[0]} ended before it answered (exit status {code}){self._its_words()}"
+
+    def _its_words(self) -> str:
+        words = printable(self._stderr).strip()
+        return f": {words[-300:]}" if words else ""
+
+
+def _read_some(fd: int) -> bytes | None:
+    """Return what is there; b"" at the end, None if there is nothing yet."""
+    try:
+        return os.read(fd, CHUNK)
+    except BlockingIOError:
+        return None
+
+
+@dataclass(slots=True)
+class Pool:
+    """Warm streams, one a PEP, lent out to one thread at a time."""
+
+    _idle: dict[str, tuple[Stream, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, pep: str, argv: Sequence[str]) -> Stream | None:
+        with self._lock:
+            stream, _ = self._idle.pop(pep, (None, 0.0))
+        if stream and stream.is_alive() and stream.argv == tuple(argv):
+            return stream
+        if stream:
+            stream.close()
+        return None
+
+    def put(self, pep: str, stream: Stream) -> None:
+        """Keep the stream for the next pass, and let go of those that nobody has asked for."""
+        now = time.monotonic()
+        with self._lock:
+            replaced, _ = self._idle.pop(pep, (None, 0.0))
+            stale = [name for name, (_, since) in self._idle.items() if now - since > IDLE_SECONDS]
+            farewells = [self._idle.pop(name)[0] for name in stale]
+            self._idle[pep] = stream, now
+        for old in (*farewells, *([replaced] if replaced else [])):
+            old.close()
+
+    def close(self) -> None:
+        with self._lock:
+            streams, self._idle = [stream for stream, _ in self._idle.values()], {}
+        for stream in streams:
+            stream.close()
+
+
+POOL = Pool()
