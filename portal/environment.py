@@ -6,6 +6,7 @@ from the file that NAME_FILE names, so that it need not stand in the environment
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -50,3 +51,12 @@ def secret(name: str, default: str = "") -> str:
     except OSError as error:
         message = f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
         raise ImproperlyConfigured(message) from error
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        message = f"{url!r} must be a URL such as https://id.example.com."
+        raise ImproperlyConfigured(message)
+    return f"{parts.scheme}://{parts.netloc.lower()}"

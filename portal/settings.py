@@ -9,8 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from csp.constants import NONE, SELF
+
 from portal.databases import database
-from portal.environment import secret, text, truth, whole, words
+from portal.environment import origin, secret, text, truth, whole, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(text("LYCHGATE_VAR", str(BASE_DIR / "var")))
@@ -21,14 +23,67 @@ SAMPLE_SECRET_KEY = "development only: set LYCHGATE_SECRET_KEY"  # noqa: S105 - 
 SECRET_KEY = secret("LYCHGATE_SECRET_KEY", SAMPLE_SECRET_KEY)
 ALLOWED_HOSTS = words("LYCHGATE_HOSTS", "localhost,127.0.0.1,[::1]")
 PUBLIC_URL = text("LYCHGATE_PUBLIC_URL", "http://localhost:8000").rstrip("/")
+HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = words("LYCHGATE_TRUSTED_ORIGINS")
+
+# Sign-in: one OpenID Connect provider, named as its own configuration names its issuer, letter by letter.
+OIDC_ISSUER = text("LYCHGATE_OIDC_ISSUER")
+OIDC_CLIENT_ID = text("LYCHGATE_OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = secret("LYCHGATE_OIDC_CLIENT_SECRET")
+OIDC_NAME = text("LYCHGATE_OIDC_NAME", "your organisation")
+OIDC_SCOPES = words("LYCHGATE_OIDC_SCOPES", "profile,email")
+OIDC_GROUPS_CLAIM = text("LYCHGATE_OIDC_GROUPS_CLAIM", "groups")
+OIDC_MAX_AGE = whole("LYCHGATE_OIDC_MAX_AGE", 0) or None  # seconds; with it, a provider that sends no auth_time is refused
+OIDC_ORIGINS = words("LYCHGATE_OIDC_ORIGINS")  # more origins that signing in leads through, where the issuer's is not all
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "oidc_login"
+LOGIN_REDIRECT_URL = "home"
+SOCIALACCOUNT_ONLY = True
+SOCIALACCOUNT_ADAPTER = "portal.oidc.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+ACCOUNT_ADAPTER = "portal.oidc.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*"]
+
+SESSION_COOKIE_NAME = "lychgate-session"
+SESSION_COOKIE_AGE = whole("LYCHGATE_SESSION_SECONDS", 28800, 300, 604800)
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_NAME = "lychgate-csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = HTTPS
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from the machine itself
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if truth("LYCHGATE_BEHIND_PROXY") else None
+SECURE_HSTS_SECONDS = whole("LYCHGATE_HSTS_SECONDS", 31536000) if HTTPS else 0
+# Other names below the portal's domain are not ours to promise for: neither subdomains nor preloading.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],  # the marks of Pico's own form controls
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        # Browsers hold a form's redirects to this too, and signing in and out are forms.
+        "form-action": [SELF, *dict.fromkeys(origin(url) for url in (OIDC_ISSUER, *OIDC_ORIGINS) if url)],
+    },
+}
 
 DATABASES = {"default": database(text("DATABASE_URL", f"sqlite:///{VAR / 'lychgate.sqlite3'}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "enrollment.User"
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "portal.apps.LychgateAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -37,7 +92,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
+    "csp",
     "portal",
+    "portal.oidc",
     "enrollment",
     "enforcement",
 ]
@@ -75,7 +132,8 @@ TEMPLATES: list[dict[str, Any]] = [
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = VAR / "static"
+STATIC_ROOT = text("LYCHGATE_STATIC_ROOT") or None  # only where another server hands the files out
+WHITENOISE_USE_FINDERS = True  # else nothing need be collected
 
 LANGUAGE_CODE = "en"
 USE_TZ = True
@@ -99,6 +157,37 @@ APPROVER_GROUPS = words("LYCHGATE_APPROVER_GROUPS", "lychgate-approvers")
 # Celery: ids only on the wire, one task at a time per thread, mail never before a PEP.
 REDIS_URL = text("REDIS_URL", "redis://localhost:6379/0")
 SWEEP_SECONDS = whole("LYCHGATE_SWEEP_SECONDS", 10, 1, 300)
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,  # far above the longest pass: a task that comes back too early runs twice
+    "unacked_restore_interval": 2,  # or what a killed worker held comes back after 100 s only
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "max_retries": 1,  # who approves does not wait for the broker
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0.1,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "pep"
+CELERY_TASK_ROUTES = {"enrollment.*": {"queue": "mail"}}
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = whole("LYCHGATE_WORKER_THREADS", 8, 1, 200)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # whoever reaches the broker must not command the workers
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "enforcement.tasks.sweep_due_peps", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+}
 
 EMAIL_BACKEND = text("LYCHGATE_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = text("LYCHGATE_FROM_EMAIL", "lychgate@localhost")

@@ -1,4 +1,4 @@
-"""The portal as a WSGI application."""
+"""The portal as a WSGI application. It does not start where `manage.py check` finds it unsafe."""
 
 import os
 
@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 application = get_wsgi_application()
+
+from portal.checks import insist  # noqa: E402 - the checks need the settings and the apps
+
+insist()

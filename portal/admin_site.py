@@ -1,0 +1,28 @@
+"""Django's admin without its passwords: one signs in by the identity provider, and nowhere else."""
+
+from typing import Any, NoReturn
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+
+from portal.oidc import views
+
+
+class Site(admin.AdminSite):
+    """The admin that everything registers with."""
+
+    site_header = "Lychgate"
+    site_title = "Lychgate"
+    index_title = "Access"
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return views.admin_sign_in(request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
+        return views.sign_out(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> NoReturn:
+        raise Http404
+
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> NoReturn:
+        raise Http404

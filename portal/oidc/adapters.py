@@ -1,0 +1,80 @@
+"""Where allauth asks us: which provider, whose account, what to say when it failed.
+
+There is one application, from the settings; rows of allauth's own tables can neither add a
+provider nor link an account, and nobody can sign up or sign in any other way.
+"""
+
+import logging
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthError
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from portal.oidc.arrival import arrive
+from portal.oidc.flow import CarefulSession
+from portal.oidc.refusal import SignInRefused
+
+logger = logging.getLogger(__name__)
+ID_TOKEN_SESSION_KEY = "oidc_id_token"  # noqa: S105 - a key of the session
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Accounts come from the identity provider alone."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """Say nothing: the page one arrives at shows who is signed in."""
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        """Keep the id_token in the session, as the provider asks for it when signing out."""
+        login = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
+        request.session[ID_TOKEN_SESSION_KEY] = getattr(login, "id_token", "")
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        return response
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """One provider, from the settings."""
+
+    def list_apps(self, request: HttpRequest, provider: str | None = None, client_id: str | None = None) -> list[SocialApp]:
+        if not settings.OIDC_ISSUER or not settings.OIDC_CLIENT_ID or provider not in {None, "oidc"}:
+            return []
+        return [SocialApp(provider="oidc", name=settings.OIDC_NAME, client_id=settings.OIDC_CLIENT_ID, secret=settings.OIDC_CLIENT_SECRET)]
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return False
+
+    def get_requests_session(self) -> CarefulSession:
+        return CarefulSession()
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        arrive(sociallogin, now=timezone.now())
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: object,
+        error: str = AuthError.UNKNOWN,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
+        """Log why, and put the sentence for the person on the page."""
+        if isinstance(exception, SignInRefused):
+            sentence, hint = exception.sentence, exception.hint
+        elif exception is None and "error" in request.GET:
+            sentence, hint = "The identity provider refused this sign-in.", f"error {request.GET['error'][:100]!r}"
+        elif exception is None:
+            sentence, hint = "This sign-in was not started here, or it took too long. Start again.", "unknown or expired state"
+        else:
+            sentence, hint = "Signing in did not work. Try again.", type(exception).__name__
+        logger.warning("Sign-in refused: %s (%s)", sentence, hint)
+        if extra_context is not None:
+            extra_context["sentence"] = sentence

@@ -1,0 +1,59 @@
+"""From verified claims to a signed-in account.
+
+The account is found by (issuer, subject) and by nothing else: not by e-mail, not by a
+name that people can choose (O4). Account, groups and the audit event are one transaction.
+"""
+
+from datetime import datetime
+from importlib import import_module
+
+from allauth.socialaccount.models import SocialLogin
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from enrollment.models import User
+from portal.oidc.claims import Expected, Identity, identify
+from portal.oidc.refusal import SignInRefused
+
+
+def arrive(login: SocialLogin, *, now: datetime) -> User:
+    """Give the login its account, up to date with what the provider says; or refuse."""
+    expected = Expected(
+        issuer=settings.OIDC_ISSUER,
+        client_id=settings.OIDC_CLIENT_ID,
+        nonce=login.state.get("nonce", ""),
+        groups_claim=settings.OIDC_GROUPS_CLAIM,
+        max_age=settings.OIDC_MAX_AGE,
+    )
+    identity = identify(login.claims, login.userinfo, expected, now=now)
+    with transaction.atomic():
+        user = _account(identity)
+        if not user.is_active:
+            raise SignInRefused("Your account here is disabled. Ask an administrator of this portal.", hint=f"user {user.pk} is not active")
+        import_module("enrollment.lifecycle").sign_in(
+            user,
+            groups=identity.groups,
+            name=identity.name,
+            email=identity.email,
+            auth_time=identity.auth_time,
+            acr=identity.acr,
+            amr=identity.amr,
+            sid=identity.sid,
+            now=now,
+        )
+    login.user = user
+    login.account.uid = user.username
+    return user
+
+
+def _account(identity: Identity) -> User:
+    key = {"issuer": identity.issuer, "subject": identity.subject}
+    try:
+        return User.objects.get(**key)
+    except User.DoesNotExist:
+        pass
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(identity.issuer, identity.subject, name=identity.name, email=identity.email)
+    except IntegrityError:  # the same person's other tab was faster
+        return User.objects.get(**key)

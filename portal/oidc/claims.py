@@ -1,0 +1,165 @@
+"""What an identity provider must have said before we believe who somebody is.
+
+Nothing here touches the network, the database or the clock. `identify` takes claims whose
+signature was already verified and returns an Identity, or refuses with a sentence. A claim
+that is missing or of another type than the standard's is a refusal, never a default.
+
+https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hmac import compare_digest
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from portal.oidc.refusal import SignInRefused
+
+SKEW_SECONDS = 120  # clocks of two organisations
+FRESH_SECONDS = 600  # an id_token is made while we wait for it
+MOST_GROUPS = 500
+LONGEST_GROUP = 100
+LONGEST = 255
+
+Claims = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What this sign-in was started with."""
+
+    issuer: str
+    client_id: str
+    nonce: str
+    groups_claim: str = "groups"
+    max_age: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who signed in. `groups` is None where the provider says nothing about groups."""
+
+    issuer: str
+    subject: str
+    name: str
+    email: str
+    groups: tuple[str, ...] | None
+    auth_time: datetime | None
+    acr: str
+    amr: tuple[str, ...]
+    sid: str
+
+
+def identify(id_token: Claims, userinfo: Claims | None, expected: Expected, *, now: datetime) -> Identity:
+    """Return who this is, or raise SignInRefused."""
+    _check_parties(id_token, expected)
+    _check_times(id_token, now)
+    subject = _subject(id_token, userinfo)
+    said = {**id_token, **(userinfo or {})}
+    return Identity(
+        issuer=expected.issuer,
+        subject=subject,
+        name=_printable(said.get("name") or said.get("preferred_username"), 150),
+        email=_email(said.get("email")),
+        groups=_groups(said, expected.groups_claim),
+        auth_time=_auth_time(id_token, expected.max_age, now),
+        acr=_printable(id_token.get("acr"), LONGEST),
+        amr=_amr(id_token.get("amr")),
+        sid=_printable(id_token.get("sid"), LONGEST),
+    )
+
+
+def _check_parties(token: Claims, expected: Expected) -> None:
+    if token.get("iss") != expected.issuer:
+        raise SignInRefused(
+            "The answer came from another identity provider than the one this portal trusts.", hint=f"iss {token.get('iss')!r}"
+        )
+    audience = token.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if expected.client_id not in audiences:
+        raise SignInRefused("The identity provider's answer is meant for another application.", hint=f"aud {audience!r}")
+    # With several audiences, azp says which of them may use the token.
+    if token.get("azp", expected.client_id if len(audiences) == 1 else None) != expected.client_id:
+        raise SignInRefused("The identity provider's answer was issued to another application.", hint=f"azp {token.get('azp')!r}")
+    nonce = token.get("nonce")
+    if not expected.nonce or not isinstance(nonce, str) or not compare_digest(nonce.encode(), expected.nonce.encode()):
+        raise SignInRefused("The identity provider's answer does not belong to this sign-in.", hint="nonce missing or different")
+
+
+def _check_times(token: Claims, now: datetime) -> None:
+    at = now.timestamp()
+    if _instant(token, "exp") <= at - SKEW_SECONDS:
+        raise SignInRefused("The identity provider's answer has expired.", hint=f"exp {token['exp']}, now {at:.0f}")
+    if not at - FRESH_SECONDS <= _instant(token, "iat") <= at + SKEW_SECONDS:
+        raise SignInRefused(
+            "The identity provider's clock and this portal's differ too much, or its answer is old.",
+            hint=f"iat {token['iat']}, now {at:.0f}",
+        )
+    if "nbf" in token and _instant(token, "nbf") > at + SKEW_SECONDS:
+        raise SignInRefused("The identity provider's answer is not valid yet.", hint=f"nbf {token['nbf']}, now {at:.0f}")
+
+
+def _instant(token: Claims, name: str) -> float:
+    value = token.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**40:
+        raise SignInRefused("The identity provider's answer lacks a time we need.", hint=f"{name} {value!r}")
+    return value
+
+
+def _subject(token: Claims, userinfo: Claims | None) -> str:
+    subject = token.get("sub")
+    if not isinstance(subject, str) or not subject or len(subject) > LONGEST or not subject.isprintable():
+        raise SignInRefused("The identity provider did not say who you are.", hint=f"sub {str(subject)[:64]!r}")
+    if userinfo is not None and userinfo.get("sub") != subject:
+        raise SignInRefused("The identity provider named two different people.", hint="sub of userinfo is not the id_token's")
+    return subject
+
+
+def _auth_time(token: Claims, max_age: int | None, now: datetime) -> datetime | None:
+    if "auth_time" not in token:
+        if max_age is None:
+            return None
+        raise SignInRefused(
+            "The identity provider did not say when you last proved who you are.", hint="auth_time missing, though max_age was sent"
+        )
+    when = _instant(token, "auth_time")
+    if when > now.timestamp() + SKEW_SECONDS or (max_age is not None and when < now.timestamp() - max_age - SKEW_SECONDS):
+        raise SignInRefused("You proved who you are too long ago. Sign in at your identity provider again.", hint=f"auth_time {when:.0f}")
+    return min(datetime.fromtimestamp(when, UTC), now)
+
+
+def _groups(said: Claims, claim: str) -> tuple[str, ...] | None:
+    if claim not in said:
+        return None
+    groups = said[claim]
+    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+        raise SignInRefused("The identity provider's list of your groups cannot be read.", hint=f"{claim} is {type(groups).__name__}")
+    if len(groups) > MOST_GROUPS or any(not 0 < len(group) <= LONGEST_GROUP or not group.isprintable() for group in groups):
+        raise SignInRefused(
+            f"You are in more groups than this portal accepts ({MOST_GROUPS}), or one has a name it cannot take.",
+            hint=f"{len(groups)} in {claim}",
+        )
+    return tuple(sorted(set(groups)))
+
+
+def _amr(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(text for text in (_printable(item, 64) for item in value[:20]) if text)
+
+
+def _printable(value: object, longest: int) -> str:
+    return "".join(letter for letter in value if letter.isprintable()).strip()[:longest] if isinstance(value, str) else ""
+
+
+def _email(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 254:  # noqa: PLR2004 - the column's length, and RFC 5321's
+        return ""
+    try:
+        validate_email(value)
+    except ValidationError:
+        return ""
+    return value
