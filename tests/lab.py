@@ -33,8 +33,10 @@ PYTHON = (sys.executable, "-I", "-S")
 UNDERLAY = ("198.51.100.", "2001:db8:51::")
 LAN = ("192.168.89.10", "2001:db8:89::10")
 OTHER_LAN = ("192.168.89.11", "2001:db8:89::11")
+PEP_LAN = ("192.168.89.1", "2001:db8:89::1")
 OWN = ("10.89.65.1", "fd89:0:0:1::1")
 RESOURCE = ("10.89.65.2", "fd89:0:0:1::2")
+PEP_RESOURCE = ("10.89.65.3", "fd89:0:0:1::3")
 PORT = 51820
 STREAMS = {"tcp": 445, "tcp-listen": 139, "udp": 137, "udp-listen": 138}  # what tests/lab_tools/services.py offers
 UNLISTED = 2121
@@ -86,9 +88,10 @@ class PepLab(Lab):
         # A dishonest client: it sends everything into the tunnel that could lead behind the PEP.
         prefixes = ("10.89.0.0/16", "fd89::/48", "192.168.89.0/24", "2001:db8:89::/64")
         self.ip(host, [f"route add {prefix} dev {device.interface}" for prefix in prefixes])
-        self.add_peer(host, device.interface, Route(self.keys.public, prefixes, f"{UNDERLAY[0]}1:{PORT}"))
         if peer:
             self.add_peer("pep", self.interface, Route(device.keys.public, device.addresses))
+        # The keepalive shakes hands at once: until then the PEP does not know where the device is.
+        self.add_peer(host, device.interface, Route(self.keys.public, ("0.0.0.0/0", "::/0"), f"{UNDERLAY[0]}1:{PORT}", keepalive=20))
         self.devices[host] = device
         return device
 
@@ -113,12 +116,7 @@ class PepLab(Lab):
 
     def admit(self, slug: str, *devices: Device, seconds: float = 60) -> float:
         """Put devices into the resource's sets; return the deadline on the monotonic clock."""
-        script = ""
-        for address in (ipaddress.ip_address(a) for device in devices for a in device.addresses):
-            name = ruleset.set_name(slug, address.version)
-            for verb, timeout in (("add", ""), ("delete", ""), ("add", f" timeout {int(seconds * 1000)}ms")):
-                script += f"{verb} element inet lychgate {name} {{ {address}{timeout} }}\n"
-        self.nft(script)
+        self.nft("".join(admission(slug, device, seconds) for device in devices))
         return time.monotonic() + seconds
 
     def expel(self, slug: str, device: Device) -> None:
@@ -151,15 +149,15 @@ class PepLab(Lab):
         self.add_bridge("pep", "wan0", [f"{UNDERLAY[0]}1/24", f"{UNDERLAY[1]}1/64"])
         lan = [f"{v4}/24" for v4 in (LAN[0], OTHER_LAN[0])] + [f"{v6}/64" for v6 in (LAN[1], OTHER_LAN[1])]
         self.wire("lan", "eth0", lan, to="pep", port="lan0")
-        self.ip("lan", ["route add default via 192.168.89.1", "route add default via 2001:db8:89::1"])
-        self.ip("pep", ["addr add 192.168.89.1/24 dev lan0", "addr add 2001:db8:89::1/64 dev lan0 nodad"])
+        self.ip("lan", [f"route add default via {gateway}" for gateway in PEP_LAN])
+        self.ip("pep", [f"addr add {PEP_LAN[0]}/24 dev lan0", f"addr add {PEP_LAN[1]}/64 dev lan0 nodad"])
         self.add_wireguard("pep", self.interface, self.keys, [f"{OWN[0]}/32", f"{OWN[1]}/128"], port=PORT)
         self.ip("pep", [f"route add {prefix} dev {self.interface}" for prefix in ("10.89.0.0/16", "fd89::/48")])
         self.add_device("laptop", 2)
         self.add_device("phone", 3)
         if services:
             self.serve("lan", (*LAN, *OTHER_LAN))
-            self.serve("pep", OWN)
+            self.serve("pep", (*OWN, *PEP_LAN))
 
 
 class Streams:
@@ -190,6 +188,13 @@ class Streams:
         self.process.wait(timeout=seconds)
         self._reader.join(timeout=5)
 
+    def settle(self, seconds: float) -> float:
+        """Give what is under way this long to arrive; return the moment after which silence counts, and listen on as long."""
+        time.sleep(seconds)
+        moment = time.monotonic()
+        time.sleep(seconds)
+        return moment
+
     def last(self, name: str) -> float:
         return self.arrivals[name][-1]
 
@@ -216,7 +221,9 @@ class Heard:
         self.process = process
         self.first = process.stdout.readline() if process.stdout else ""
 
-    def stop(self) -> list[dict[str, object]]:
+    def stop(self, seconds: float = 0.1) -> list[dict[str, object]]:
+        """Give what is under way a moment, then say what came."""
+        time.sleep(seconds)
         self.process.terminate()
         out = self.process.communicate(timeout=5)[0]
         return [json.loads(line) for line in out.splitlines()]
@@ -253,6 +260,40 @@ def fileshare(**changes: object) -> Placement:
 
 def address(text: str) -> Address:
     return ipaddress.ip_address(text)
+
+
+def on_the_pep(**changes: object) -> Placement:
+    """Make a resource on the PEP itself."""
+    addresses = [ipaddress.ip_address(text) for text in (PEP_RESOURCE[0], OWN[0], PEP_RESOURCE[1], OWN[1])]
+    return replace(Placement(8, "pep-admin", FILESHARE_PORTS, *addresses), **changes)
+
+
+def admission(slug: str, device: Device, seconds: float) -> str:
+    """Return the script that admits a device, or moves its deadline, in one transaction (FACTS R6)."""
+    script = ""
+    for address in (ipaddress.ip_address(text) for text in device.addresses):
+        name = ruleset.set_name(slug, address.version)
+        for verb, timeout in (("add", ""), ("delete", ""), ("add", f" timeout {int(seconds * 1000)}ms")):
+            script += f"{verb} element inet lychgate {name} {{ {address}{timeout} }}\n"
+    return script
+
+
+def doors(*addresses: str, port: int = 445, kind: str = "tcp", **more: object) -> list[dict[str, object]]:
+    """Name doors to try, one for each address."""
+    return [{"kind": kind, "to": address, "port": port, **more} for address in addresses]
+
+
+def streams_to(addresses: tuple[str, str], name: str = "") -> list[dict[str, object]]:
+    """Name a stream of every kind in both families."""
+    return [{"name": f"{name}{kind} {to}", "kind": kind, "to": to, "port": port} for kind, port in STREAMS.items() for to in addresses]
+
+
+def without(script: str, *patterns: str) -> str:
+    """Plant a hole: cut what matches out of a ruleset. A pattern that matches nothing is a broken test."""
+    for pattern in patterns:
+        script, count = re.subn(pattern, "", script, flags=re.MULTILINE)
+        assert count, f"nothing in the ruleset matches {pattern}"
+    return script
 
 
 def _sweep_the_dead() -> None:

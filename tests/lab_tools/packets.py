@@ -8,6 +8,7 @@ usage: packets.py udp SOURCE SPORT DESTINATION DPORT [COUNT] [SIZE]
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import socket
@@ -25,7 +26,8 @@ def udp(source: str, sport: str, destination: str, dport: str, count: str = "1",
         sock.setsockopt(*TRANSPARENT[version], 1)
         sock.bind((source, int(sport)))
         for _ in range(int(count)):
-            sock.sendto(b"!" * int(size), (destination, int(dport)))
+            with contextlib.suppress(PermissionError):  # dropped on the way out, as the test may want
+                sock.sendto(b"!" * int(size), (destination, int(dport)))
 
 
 def icmp_error(to: str, source: str, sport: str, destination: str, dport: str, protocol: str) -> None:

@@ -1,7 +1,8 @@
 """Try many doors at once, and say of each what the person there would see.
 
 usage: probe.py SECONDS '[{"kind": "tcp", "to": "10.89.65.2", "port": 445, "from": "10.89.0.9"?}, ...]'
-kinds: tcp, udp (send one datagram, wait for an answer), ping. Prints one JSON list of
+kinds: tcp, udp (send one datagram of "size", wait for an answer), ping, ftp (ask for a data
+port on "to", then knock at "then" while the control connection lives). Prints one JSON list of
 "connected" (or answered), "refused" (an answer that says no), "reset", "silent".
 """
 
@@ -24,10 +25,15 @@ def probe(spec: dict, seconds: float) -> str:
             sock.settimeout(seconds)
             sock.connect((spec["to"], spec.get("port", 0)))
             if spec["kind"] == "udp":
-                sock.send(b"?")
-                sock.recv(100)
+                sock.send(b"?" * spec.get("size", 1))
+                sock.recv(65535)
             if spec["kind"] == "ping":
                 return ping(sock, family)
+            if spec["kind"] == "ftp":
+                sock.recv(1000)
+                sock.send(b"EPSV\r\n" if family == socket.AF_INET6 else b"PASV\r\n")
+                sock.recv(1000)
+                return probe(spec["then"], seconds)
     except TimeoutError:
         return "silent"
     except ConnectionResetError:
@@ -40,7 +46,7 @@ def probe(spec: dict, seconds: float) -> str:
 def make_socket(spec: dict, family: int) -> socket.socket:
     if spec["kind"] == "ping":
         return socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if family == socket.AF_INET6 else socket.IPPROTO_ICMP)
-    sock = socket.socket(family, socket.SOCK_STREAM if spec["kind"] == "tcp" else socket.SOCK_DGRAM)
+    sock = socket.socket(family, socket.SOCK_DGRAM if spec["kind"] == "udp" else socket.SOCK_STREAM)
     if "from" in spec:  # also an address that belongs to somebody else
         sock.setsockopt(*TRANSPARENT[family], 1)
         sock.bind((spec["from"], spec.get("sport", 0)))
