@@ -8,6 +8,7 @@ from pathlib import Path
 
 from enforcement.pep import agent
 from enforcement.pep.kernel import ENVIRONMENT, Kernel
+from enforcement.pep.record import Recorder
 
 CONFIG = Path("/etc/lychgate/agent.json")
 
@@ -16,10 +17,11 @@ def main() -> None:
     """Read the arguments, forget the environment, and serve one stream."""
     parser = argparse.ArgumentParser(prog="lychgate-agent", allow_abbrev=False)
     parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--record", action="store_true", help="enforce nothing, only record what would be")
     arguments = parser.parse_args()
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
-    agent.run(arguments.config, Kernel)
+    agent.run(arguments.config, Recorder if arguments.record else Kernel)
 
 
 if __name__ == "__main__":

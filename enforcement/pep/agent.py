@@ -29,9 +29,10 @@ from enforcement.pep.ruleset import fingerprint
 from enforcement.pep.stream import Stream
 
 LOCK_SECONDS = 20
+WRITABLE_BY_OTHERS = 0o022
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Another request holds the PEP for too long."""
 
 
@@ -51,7 +52,7 @@ class Agent:
         try:
             caps = read_caps(self._config)
             return self._answer(caps, parse(line, caps.pep))
-        except (RequestError, CapsError, Busy, KernelError, NftError, OSError) as error:
+        except (RequestError, CapsError, BusyError, KernelError, NftError, OSError) as error:
             return failure(str(error))
 
     def _answer(self, caps: Caps, request: Request) -> dict[str, object]:
@@ -104,16 +105,20 @@ def run(config: Path, kernel: type[Kernel]) -> None:
 def read_caps(config: Path) -> Caps:
     """Read the root-owned file. Raises CapsError with the reason."""
     try:
-        return parse_caps(json.loads(config.read_bytes()))
+        with config.open("rb") as stream:
+            status = os.fstat(stream.fileno())
+            if status.st_uid not in {0, os.geteuid()} or status.st_mode & WRITABLE_BY_OTHERS:
+                raise CapsError(f"this PEP's own file {config} can be written by others than root, so it is not obeyed")
+            return parse_caps(json.load(stream))
     except OSError as error:
         raise CapsError(f"this PEP's own file cannot be read: {error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CapsError(f"this PEP's own file is wrong: {error}") from None
 
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the PEP for one request. Raises Busy where somebody else does for too long."""
+    """Hold the PEP for one request. Raises BusyError where somebody else does for too long."""
     handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         until = time.monotonic() + LOCK_SECONDS
@@ -123,7 +128,7 @@ def locked(directory: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise Busy("another request is being carried out on this PEP") from None
+                    raise BusyError("another request is being carried out on this PEP") from None
                 time.sleep(0.002)
         yield
     finally:

@@ -114,11 +114,12 @@ def _placement_exceeds(caps: Caps, placement: Placement) -> str:
             continue
         if any(target in prefix for prefix in (*caps.forbidden_targets, *caps.overlay)):
             return f"the resource {placement.slug} leads to {target}, which this PEP's owner forbids"
-        ports = [port for entry in caps.targets if target in entry.prefix for port in entry.ports]
-        closed = [port for port in placement.ports if not any(_covers(allowed, port) for allowed in ports)]
+        allowed_ports = [port for entry in caps.targets if target in entry.prefix for port in entry.ports]
+        closed = [port for port in placement.ports if not any(_covers(allowed, port) for allowed in allowed_ports)]
         if closed:
             port = closed[0]
-            return f"the resource {placement.slug} leads to {target} {port.protocol} {port.first}-{port.last}, which this PEP's owner does not allow"
+            ports_there = f"{port.protocol} {port.first}-{port.last}"
+            return f"the resource {placement.slug} leads to {target} {ports_there}, which this PEP's owner does not allow"
     return ""
 
 

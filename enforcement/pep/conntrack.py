@@ -19,6 +19,7 @@ DELETE = 1 << 8 | 2
 TUPLE_ORIGINAL, TUPLE_IP, FILTER = 1, 1, 25
 SOURCE_FLAG, DESTINATION_FLAG = 1, 2
 FAMILIES = {4: 2, 6: 10}
+SOURCE_AND_DESTINATION = {4: (1, 2), 6: (3, 4)}
 
 
 class Conntrack:
@@ -43,7 +44,7 @@ class Conntrack:
 
 def _filter(device: Address | None, overlay: Address | None) -> bytes:
     version = (device or overlay).version  # type: ignore[union-attr]
-    source, destination = (1, 2) if version == 4 else (3, 4)
+    source, destination = SOURCE_AND_DESTINATION[version]
     addresses = attribute(source, device.packed) if device else b""
     addresses += attribute(destination, overlay.packed) if overlay else b""
     flags = (SOURCE_FLAG if device else 0) | (DESTINATION_FLAG if overlay else 0)

@@ -68,8 +68,7 @@ def _element(pair: Pair, end: int, until: int | None, now: int) -> Iterator[Drif
 
 def _drift(kind: str, pair: Pair, words: str) -> Drift:
     slug, address = pair
-    name = set_name(slug, 4 if address.version == 4 else 6)
-    return Drift(kind, {"resource": slug, "address": str(address)}, words.format(address=address, set=name))
+    return Drift(kind, {"resource": slug, "address": str(address)}, words.format(address=address, set=set_name(slug, address.version)))
 
 
 def _peer(kind: str, peer: Peer, words: str) -> Drift:

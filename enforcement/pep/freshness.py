@@ -6,9 +6,11 @@ cannot be older than its nonce, whatever the clocks say. Only the latest nonce c
 
 from __future__ import annotations
 
+import math
 import secrets
 
 FRESH_SECONDS = 60
+TRANSIT_SECONDS = 0.25
 
 
 class Nonces:
@@ -35,4 +37,4 @@ class Nonces:
 def lag(sent_at: float, age: float, now: float) -> int:
     """Return how many seconds earlier than by this PEP's clock access must end, so that skew only shortens."""
     behind = sent_at + age - now
-    return int(behind) + 1 if behind > 1 else 0
+    return math.ceil(behind) if behind > TRANSIT_SECONDS else 0

@@ -50,8 +50,12 @@ def _table(kernel: Kernel, script: str, remembered: str | None, drift: list[Drif
 
 def _route(kernel: Kernel, caps: Caps) -> None:
     for argv in ruleset.routing_guard(caps):
-        try:
-            kernel.run(argv)
-        except KernelError as error:
-            if "File exists" not in str(error):
-                raise
+        _run_once(kernel, argv)
+
+
+def _run_once(kernel: Kernel, argv: tuple[str, ...]) -> None:
+    try:
+        kernel.run(argv)
+    except KernelError as error:
+        if "File exists" not in str(error):
+            raise

@@ -113,9 +113,8 @@ class Kernel:
         """Digest the routing rules down to the guard's last one: whatever stands before them counts too."""
         found = []
         for family in (2, 10):
-            for body in self._routes.ask(GET_RULE, DUMP, bytes([family]) + bytes(11)):
-                if _priority(body) <= LAST_OWN_RULE:
-                    found.append(body)
+            bodies = self._routes.ask(GET_RULE, DUMP, bytes([family]) + bytes(11))
+            found += [body for body in bodies if _priority(body) <= LAST_OWN_RULE]
         return hashlib.sha256(b"\0".join(sorted(found))).hexdigest()
 
     def run(self, argv: Sequence[str]) -> str:

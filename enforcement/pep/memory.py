@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from enforcement.pep.caps import HOUR
-from enforcement.pep.plan import Pair, Plan, Scope
+from enforcement.pep.plan import EARLY_SECONDS, Pair, Plan, Scope
 from enforcement.pep.state import Admission, Peer, Placement, State, from_json, parse_address, to_json
 
 FILE = "last.jsonl"
+ORDER = re.compile(rb'"order":\[(\d{1,19}),')
 COMPACT_BYTES = 1 << 20
 GROWTH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How to tell that nobody else touched the kernel since: generation id, boot, digests of the structures, and the clock's distance to boot time."""
+    """How to tell that nobody else touched the kernel since: generation id, boot, digests, and the clock's distance to boot time."""
 
     boot: str = ""
     genid: int = -1
@@ -69,8 +71,12 @@ class Memory:
             handle.seek(self._read)
             data = handle.read()
         whole = data[: data.rfind(b"\n") + 1]
-        for line in whole.splitlines():
-            self._replay(json.loads(line))
+        try:
+            for line in whole.splitlines():
+                self._replay(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self._salvage()
+            return
         self._read += len(whole)
 
     def intend(self, order: tuple[int, str], plan: Plan, now: float, *, rebuilds: bool = False) -> None:
@@ -107,7 +113,7 @@ class Memory:
     def _corrections(self, held: State, scope: Scope | None) -> dict[str, Any]:
         seen = {(a.resource, a.address): a.deadline for a in held.admissions}
         inside = self._inside(scope)
-        wrong = {pair: until for pair, until in seen.items() if abs(self.admissions.get(pair, -9) - until) > 2}
+        wrong = {pair: until for pair, until in seen.items() if abs(self.admissions.get(pair, 0) - until) > EARLY_SECONDS}
         record: dict[str, Any] = {}
         if gone := [pair for pair in inside if pair not in seen]:
             record["expel"] = [[slug, str(address)] for slug, address in gone]
@@ -136,6 +142,15 @@ class Memory:
     def _replay(self, record: Mapping[str, Any]) -> None:
         if "order" in record:
             self.generation, self.document = record["order"]
+        if "new_peers" in record:
+            at, count = record["new_peers"]
+            self.new_peers = [(then, n) for then, n in self.new_peers if then > at - HOUR] + [(at, count)]
+        if "marks" in record:
+            self.marks = Marks(**record["marks"])
+        self.sure = record.get("sure", self.sure)
+        self._replay_changes(record)
+
+    def _replay_changes(self, record: Mapping[str, Any]) -> None:
         for slug in record.get("drop_placements", ()):
             self.placements.pop(slug, None)
             for pair in [pair for pair in self.admissions if pair[0] == slug]:
@@ -151,12 +166,6 @@ class Memory:
             self.peers.pop(key, None)
         for key, addresses in record.get("set_peers", ()):
             self.peers[key] = Peer(key, tuple(parse_address(a) for a in addresses))
-        if "new_peers" in record:
-            at, count = record["new_peers"]
-            self.new_peers = [(then, n) for then, n in self.new_peers if then > at - HOUR] + [(at, count)]
-        if "marks" in record:
-            self.marks = Marks(**record["marks"])
-        self.sure = record.get("sure", self.sure)
 
     def _write(self, record: Mapping[str, Any], *, sync: bool) -> None:
         path = self.directory / FILE
@@ -199,6 +208,14 @@ class Memory:
         new.replace(self.directory / FILE)
         self._read = len(text)
         self._compact = max(COMPACT_BYTES, GROWTH * len(text))
+
+    def _salvage(self) -> None:
+        """Put a broken log aside, but never let an older document win for it."""
+        path = self.directory / FILE
+        orders = [int(number) for number in ORDER.findall(path.read_bytes())]
+        path.replace(self.directory / f"{FILE}.broken")
+        self._forget()
+        self._write({"order": [max(orders, default=0), ""]}, sync=True)
 
     def _forget(self) -> None:
         self.generation, self.document, self.marks, self.sure = 0, "", Marks(), True

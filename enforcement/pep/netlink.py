@@ -24,7 +24,10 @@ REQUEST, ACKNOWLEDGE, DUMP = 1, 4, 0x300
 ERROR, DONE = 2, 3
 NESTED = 0x8000
 KIND = 0x3FFF
+ELEMENTS, EXPIRES = 3, 5
+IPV4_BYTES = 4
 SET_ANONYMOUS, SET_TIMEOUT, SET_EVAL = 1, 16, 32
+FOREVER = -1  # what is left to an element without a timeout
 RECEIVE_BYTES = 1 << 20
 WAIT_SECONDS = 10
 
@@ -122,7 +125,7 @@ class Nftables:
         payload = _nfgenmsg() + attribute(1, _name(table)) + attribute(2, _name(name))
         for body in self._netlink.ask(GET_ELEMENT, DUMP, payload):
             for key, left in _elements(body):
-                yield (IPv4Address(key) if len(key) == 4 else IPv6Address(key)), left
+                yield (IPv4Address(key) if len(key) == IPV4_BYTES else IPv6Address(key)), left
 
     def fixed(self, table: str) -> list[bytes]:
         """Return the raw elements of the table's named sets and maps that neither time out nor fill by traffic."""
@@ -142,9 +145,6 @@ class Nftables:
         return sorted(named)
 
 
-FOREVER = -1
-
-
 def _nfgenmsg(family: int = FAMILY_INET) -> bytes:
     return struct.pack("=BBH", family, 0, 0)
 
@@ -155,7 +155,7 @@ def _name(text: str) -> bytes:
 
 def _raw_elements(body: bytes) -> Iterator[bytes]:
     for kind, value in attributes(body, 4):
-        if kind == 3:
+        if kind == ELEMENTS:
             for _, element in attributes(value):
                 yield element
 
@@ -163,4 +163,4 @@ def _raw_elements(body: bytes) -> Iterator[bytes]:
 def _elements(body: bytes) -> Iterator[tuple[bytes, int]]:
     for element in _raw_elements(body):
         parts = dict(attributes(element))
-        yield dict(attributes(parts[1]))[1], struct.unpack(">Q", parts[5])[0] if 5 in parts else FOREVER
+        yield dict(attributes(parts[1]))[1], struct.unpack(">Q", parts[EXPIRES])[0] if EXPIRES in parts else FOREVER

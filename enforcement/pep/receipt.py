@@ -49,7 +49,7 @@ def of_read(held: State, handshakes: Mapping[str, int], why: list[str]) -> dict[
     """Print what is held, when nothing was asked for."""
     nothing: dict[str, list[object]] = {"peers": [], "admissions": []}
     return {
-        "document": None,
+        "document": "",
         "digest": digest(held),
         "outcome": "unchanged",
         "why": why,

@@ -25,6 +25,7 @@ PROTOCOLS = ("tcp", "udp")
 LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z: what datetime can still print
 MAX_ID = 2**63 - 1
 KEY_BYTES = 32
+FAMILIES = 2
 
 
 class StateError(ValueError):
@@ -194,7 +195,7 @@ def _port(value: object) -> Port:
 def _peer_from_json(value: object) -> Peer:
     key, addresses = _row(value, 2, "peer")
     parsed = _sorted(parse_address(item) for item in _list(addresses, "addresses"))
-    if not 1 <= len(parsed) <= 2 or len({a.version for a in parsed}) != len(parsed):
+    if not 1 <= len(parsed) <= FAMILIES or len({a.version for a in parsed}) != len(parsed):
         raise StateError("a peer has one address of each family at most, and at least one")
     return Peer(parse_key(key), parsed)
 
@@ -219,7 +220,7 @@ def _insist_once(what: str, values: Sequence[object]) -> None:
         raise StateError(f"the same {what} appears twice")
 
 
-def _family(value: object, kind: type[IPv4Address] | type[IPv6Address]) -> Address | None:
+def _family(value: object, kind: type[IPv4Address | IPv6Address]) -> Address | None:
     if value is None:
         return None
     address = parse_address(value)

@@ -45,8 +45,7 @@ class Stream:
                 line = bytes(buffer[:end])
                 del buffer[: end + 1]
                 searched = 0
-                if self._has_changed():
-                    self._say("this PEP's agent or its own file changed: connect again")
+                if self._has_changed() or time.monotonic() > self._ends:
                     return
                 yield line
                 heard = time.monotonic()
@@ -94,12 +93,12 @@ class Stream:
         return self._look() != self._looks
 
     def _look(self) -> list[tuple[int, ...] | None]:
-        looks: list[tuple[int, ...] | None] = []
-        for path in self._watched:
-            try:
-                status = path.stat()
-            except OSError:
-                looks.append(None)
-            else:
-                looks.append((status.st_ino, status.st_size, status.st_mtime_ns))
-        return looks
+        return [_look_at(path) for path in self._watched]
+
+
+def _look_at(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
