@@ -6,7 +6,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock
+.PHONY: help demo test check bench lock
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -28,6 +28,10 @@ check: ## lint, types, migrations, architecture: seconds
 	LYCHGATE_VAR=.cache $(PYTHON_HERE) manage.py check
 	LYCHGATE_VAR=.cache $(PYTHON_HERE) manage.py makemigrations --check --dry-run
 	$(PYTHON_HERE) -m pytest --quiet tests/test_architecture.py tests/test_locks.py tests/test_tree.py tests/test_vendored.py
+
+bench: ## what a PEP costs, as ratios to bare tools
+	@deploy/bare/prepare.sh bench
+	$(PYTHON_HERE) -m tests.bench $(ARGS)
 
 lock: ## write the locks of Python packages anew; ARGS=--upgrade takes newer versions
 	@deploy/bare/prepare.sh check

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts on a bare machine what one of our commands needs, and only that; says so; quick when it is there already.
 #
-#   deploy/bare/prepare.sh check|test|demo [the command's arguments]
+#   deploy/bare/prepare.sh check|test|demo|bench [the command's arguments]
 #
 # A bare machine has make and some python3. Python packages go into .venv, checked against the hashes of the locks.
 # Debian packages are installed when we are root; otherwise this says what to run, and stops only where nothing works without.
@@ -25,6 +25,10 @@ test)
     locks="requirements-dev.txt" tools="$browser"
     if can_have_lab; then tools="$tools $lab"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
     ;;
+bench)
+    locks="requirements-dev.txt" tools=""
+    if can_have_lab; then tools="$lab"; fi
+    ;;
 demo)
     locks="requirements.txt" tools=""
     if can_have_lab; then tools="$lab"; fi
@@ -35,7 +39,7 @@ demo)
     esac
     ;;
 *)
-    echo "usage: deploy/bare/prepare.sh check|test|demo [arguments]" >&2
+    echo "usage: deploy/bare/prepare.sh check|test|demo|bench [arguments]" >&2
     exit 2
     ;;
 esac
