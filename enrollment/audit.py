@@ -82,9 +82,11 @@ def export(since: int = 1) -> Iterator[str]:
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON has no better type
-    """Turn a value into what JSON gives back unchanged on every database; refuse what it would bend (fractions, NUL)."""
+    """Turn a value into what JSON gives back unchanged on every database: a fraction becomes text, NUL a sign for itself."""
     if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float):
+        return repr(value)
     if isinstance(value, str):
         return str(value).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     if isinstance(value, datetime):

@@ -1,0 +1,140 @@
+"""What `decide` needs: for one device and resource, and for everything that one PEP must hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+
+from django.db.models import Max, Q
+
+from enrollment.models import Device, Grant, IdentityProof, Membership, Pep, Placement, PolicyVersion, Resource
+from enrollment.values import DeviceFacts, Facts, GrantFacts, Pair, PepFacts, PlacementFacts
+
+MOST_GRANTS = 200  # of one person for one resource; the ones that end last
+PAIR_COLUMNS = (
+    "id",
+    "user_id",
+    "starts_at",
+    "ends_at",
+    "policy_version_id",
+    "resource__slug",
+    "devices__id",
+    "devices__name",
+    "devices__state",
+    "devices__public_key",
+    "devices__address_v4",
+    "devices__address_v6",
+    "devices__owner_id",
+    "devices__owner__is_active",
+)
+
+
+def facts_of(device: Device, resource: Resource, now: datetime) -> Facts:
+    """Read all that matters to whether this device may reach this resource, with ended grants for the words."""
+    own = Q(user_id=device.owner_id) | Q(pk__in=Grant.objects.filter(devices=device, resource=resource).values("pk"))
+    found = (
+        Grant.objects.filter(own, resource=resource)
+        .select_related("policy_version")
+        .prefetch_related("devices", "policy_version__requesters")
+    )
+    grants = found.order_by("-ends_at")[:MOST_GRANTS]
+    return Facts(
+        user_is_active=device.owner.is_active,
+        proven_at=_latest_proofs([device.owner_id]).get(device.owner_id),
+        device_id=device.pk,
+        device_owner_id=device.owner_id,
+        device_state=device.state,
+        resource_is_retired=resource.retired_at is not None,
+        user_groups=_groups([device.owner_id])[device.owner_id],
+        grants=tuple(_grant_facts(grant) for grant in grants),
+    )
+
+
+def for_pep(pep: Pep, now: datetime) -> PepFacts:
+    """Read everything that this PEP may have to hold, in a constant number of queries; call it within one snapshot."""
+    placed = Placement.objects.filter(pep=pep, resource__retired_at=None)
+    placements = [
+        _placement_facts(each) for each in placed.select_related("resource").prefetch_related("resource__ports").order_by("resource_id")
+    ]
+    here = Grant.objects.unfinished(now).filter(resource__in=placed.values("resource"), devices__isnull=False)
+    rows = list(here.order_by("devices__id", "resource_id", "id").values_list(*PAIR_COLUMNS))
+    owners = {row[12] for row in rows}
+    proofs, groups, terms = _latest_proofs(owners), _groups(owners), _terms({row[4] for row in rows})
+    together = defaultdict(list)
+    for row in rows:
+        together[row[6], row[5]].append(row)
+    pairs = []
+    for (device_id, slug), same in together.items():
+        first = same[0]
+        grants = tuple(GrantFacts(r[0], r[1], frozenset({device_id}), r[2], r[3], True, *terms[r[4]]) for r in same)  # noqa: FBT003 - only open ones
+        facts = Facts(first[13], proofs.get(first[12]), device_id, first[12], first[8], False, groups[first[12]], grants)  # noqa: FBT003 - not retired
+        pairs.append(Pair(_device_of(first), slug, facts, tuple(grant.id for grant in grants)))
+    return PepFacts(tuple(placements), tuple(pairs))
+
+
+def device_facts(device: Device) -> DeviceFacts:
+    v4, v6 = _v4(device.address_v4), _v6(device.address_v6)
+    return DeviceFacts(device.pk, device.owner_id, device.name, device.state, device.public_key, v4, v6)
+
+
+def _device_of(row: tuple[object, ...]) -> DeviceFacts:
+    key, v4, v6 = str(row[9]), _v4(row[10]), _v6(row[11])
+    return DeviceFacts(int(str(row[6])), int(str(row[12])), str(row[7]), str(row[8]), key, v4, v6)
+
+
+def _grant_facts(grant: Grant) -> GrantFacts:
+    return GrantFacts(
+        id=grant.pk,
+        user_id=grant.user_id,
+        device_ids=frozenset(device.pk for device in grant.devices.all()),
+        starts_at=grant.starts_at,
+        ends_at=grant.ends_at,
+        is_open=grant.state in Grant.OPEN,
+        session_length=grant.policy_version.session_length,
+        requesters=frozenset(group.pk for group in grant.policy_version.requesters.all()),
+    )
+
+
+def _placement_facts(placement: Placement) -> PlacementFacts:
+    resource = placement.resource
+    return PlacementFacts(
+        id=resource.pk,
+        slug=resource.slug,
+        ports=tuple((port.protocol, port.first, port.last) for port in resource.ports.all()),
+        overlay_v4=_v4(placement.overlay_v4),
+        target_v4=_v4(placement.target_v4),
+        overlay_v6=_v6(placement.overlay_v6),
+        target_v6=_v6(placement.target_v6),
+        is_on_pep=placement.is_on_pep,
+    )
+
+
+def _latest_proofs(users: Iterable[int]) -> dict[int, datetime]:
+    proofs = IdentityProof.objects.filter(user__in=_few(users), withdrawn_at=None)
+    return dict(proofs.order_by().values("user").annotate(latest=Max("auth_time")).values_list("user", "latest"))
+
+
+def _groups(users: Iterable[int]) -> dict[int, frozenset[int]]:
+    found: dict[int, set[int]] = defaultdict(set)
+    for user, group in Membership.objects.filter(user__in=_few(users)).values_list("user_id", "group_id"):
+        found[user].add(group)
+    return defaultdict(frozenset, {user: frozenset(groups) for user, groups in found.items()})
+
+
+def _terms(versions: Iterable[int]) -> dict[int, tuple[int | None, frozenset[int]]]:
+    rows = PolicyVersion.objects.filter(pk__in=list(versions)).prefetch_related("requesters")
+    return {row.pk: (row.session_length, frozenset(group.pk for group in row.requesters.all())) for row in rows}
+
+
+def _few(users: Iterable[int]) -> list[int]:
+    return sorted(users)
+
+
+def _v4(text: object) -> IPv4Address | None:
+    return IPv4Address(str(text)) if text else None
+
+
+def _v6(text: object) -> IPv6Address | None:
+    return IPv6Address(str(text)) if text else None

@@ -1,0 +1,40 @@
+"""Every way an access begins or ends, and what else people cause; the only writer of `state` columns.
+
+A verb is one transaction: a conditional UPDATE that says which state it expects, the
+audit event, and after the commit a nudge to the PEPs concerned. Who comes second gets a
+Conflict that says who decided and when; who may not gets a Refused with all the reasons.
+"""
+
+from enrollment.lifecycle.devices import enrol_device, resume_device, retire_device, rotate_key, suspend_device
+from enrollment.lifecycle.due import activate_due, expire_due, free_addresses, lapse_due
+from enrollment.lifecycle.estate import estate_changed, new_policy_version, retire_resource
+from enrollment.lifecycle.grants import revoke
+from enrollment.lifecycle.outcomes import Conflict, Refused
+from enrollment.lifecycle.people import disable_user, enable_user, sign_in
+from enrollment.lifecycle.requests import cancel_request, request_access
+from enrollment.lifecycle.reviews import approve, deny
+
+__all__ = [
+    "Conflict",
+    "Refused",
+    "activate_due",
+    "approve",
+    "cancel_request",
+    "deny",
+    "disable_user",
+    "enable_user",
+    "enrol_device",
+    "estate_changed",
+    "expire_due",
+    "free_addresses",
+    "lapse_due",
+    "new_policy_version",
+    "request_access",
+    "resume_device",
+    "retire_device",
+    "retire_resource",
+    "revoke",
+    "rotate_key",
+    "sign_in",
+    "suspend_device",
+]

@@ -1,0 +1,124 @@
+"""What admins change: terms of policies, resources, placements, PEPs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import models, transaction
+
+from enrollment import audit
+from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
+from enrollment.lifecycle.people import set_flags
+from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
+from enrollment.models import AccessPolicy, AccessRequest, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage, User
+from enrollment.policy import in_words
+from enrollment.signals import nudge
+
+LONGEST = 366 * 86400
+
+
+@transaction.atomic
+def new_policy_version(  # noqa: PLR0913 - one argument for each term
+    policy: AccessPolicy,
+    *,
+    actor: User | None,
+    now: datetime,
+    stages: Sequence[tuple[Group, int]],
+    requesters: Iterable[Group],
+    time_to_answer: int,
+    longest_grant: int,
+    rolling_total: int,
+    rolling_window: int,
+    session_length: int | None,
+) -> PolicyVersion:
+    """Write new terms; the old ones stay as they were, and grants keep theirs."""
+    terms = {
+        "time_to_answer": time_to_answer,
+        "longest_grant": longest_grant,
+        "rolling_total": rolling_total,
+        "rolling_window": rolling_window,
+    }
+    _insist_on_sound_terms(stages, {**terms, "session_length": session_length})
+    AccessPolicy.objects.select_for_update().get(pk=policy.pk)
+    current = policy.current
+    version = PolicyVersion.objects.create(
+        policy=policy, number=(current.number if current else 0) + 1, created_by=actor, session_length=session_length, **terms
+    )
+    version.requesters.set(requesters)
+    Stage.objects.bulk_create([Stage(version=version, position=at, group=group, need=need) for at, (group, need) in enumerate(stages, 1)])
+    for member in User.objects.filter(memberships__group__in=[group for group, _need in stages], is_staff=False).distinct():
+        set_flags(member)
+        member.save(update_fields=["is_staff", "is_superuser", "is_auditor"])
+    data = {
+        "policy": policy.pk,
+        "number": version.number,
+        **terms,
+        "session_length": session_length,
+        "stages": [{"group": group.name, "group_id": group.pk, "need": need} for group, need in stages],
+        "requesters": sorted(version.requesters.values_list("name", flat=True)),
+    }
+    audit.append("policy.changed", actor=actor, subject=policy, data=data, now=now)
+    return version
+
+
+@transaction.atomic
+def retire_resource(resource: Resource, *, actor: User | None, now: datetime) -> None:
+    """Take it off the offer for good: nobody reaches it from now on, and open requests for it are withdrawn."""
+    refuse_if(actor is not None and not actor.is_admin, "Only an admin may do this.")
+    if Resource.objects.filter(pk=resource.pk, retired_at=None).update(retired_at=now) != 1:
+        row = Resource.objects.get(pk=resource.pk)
+        raise Conflict(f"The resource was retired{f' on {in_words(row.retired_at)}' if row.retired_at else ''}.")
+    resource.retired_at = now
+    withdrawn = withdraw(AccessRequest.objects.filter(resource=resource, state=AccessRequest.State.PENDING), now=now)
+    data = {"resource": resource.pk, "slug": resource.slug, "from": "offered", "to": "retired"}
+    audit.append("resource.retired", actor=actor, subject=resource, data=data, now=now)
+    tell_withdrawn(withdrawn, actor=actor, why="the resource was retired", now=now)
+    nudge(_peps_of(resource))
+
+
+@transaction.atomic
+def estate_changed(obj: models.Model, *, actor: User | None, verb: str, now: datetime) -> None:
+    """Write down what an admin saved, as it is now, and nudge the PEPs concerned. `verb`: added, changed, removed."""
+    data = {field.attname: _plain(field.value_from_object(obj)) for field in obj._meta.concrete_fields if not field.primary_key}
+    audit.append(f"{obj._meta.model_name}.{verb}", actor=actor, subject=obj, data=data, now=now)
+    nudge(_peps_of(obj))
+
+
+def _insist_on_sound_terms(stages: Sequence[tuple[Group, int]], terms: dict[str, int | None]) -> None:
+    reasons = []
+    if not stages:
+        reasons.append("Name at least one group that must agree.")
+    if len({group.pk for group, _need in stages}) != len(stages):
+        reasons.append("Name each group once.")
+    if any(need < 1 for _group, need in stages):
+        reasons.append("At least one person of each group must agree.")
+    reasons += [
+        f"The {name.replace('_', ' ')} must be from one second to {LONGEST // 86400} days."
+        for name, value in terms.items()
+        if value is not None and not 0 < value <= LONGEST
+    ]
+    if (terms["rolling_total"] or 0) < (terms["longest_grant"] or 0):
+        reasons.append("The rolling total must allow for one longest grant.")
+    if reasons:
+        raise Refused(*reasons)
+
+
+def _peps_of(obj: models.Model) -> frozenset[int]:
+    if isinstance(obj, Pep):
+        return frozenset({obj.pk})
+    if isinstance(obj, Placement):
+        return frozenset({obj.pep_id})
+    if isinstance(obj, ResourcePort):
+        return _peps_of(obj.resource)
+    if isinstance(obj, Resource):
+        return frozenset(Placement.objects.filter(resource=obj).values_list("pep_id", flat=True))
+    if isinstance(obj, AccessPolicy):
+        return frozenset(Placement.objects.filter(resource__policy=obj).values_list("pep_id", flat=True))
+    return frozenset()
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - what JSON takes
+    return value if value is None or isinstance(value, str | int | bool | datetime) else str(value)

@@ -1,0 +1,134 @@
+"""Somebody arrives, is cut off, comes back.
+
+Groups are replaced by what the identity provider says at every sign-in, removals too;
+a source that says nothing about groups never touches them, and memberships that came
+from elsewhere stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.db import transaction
+
+from enrollment import audit, facts
+from enrollment.lifecycle.grants import end_for_good
+from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
+from enrollment.lifecycle.reach import peps_of_user
+from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
+from enrollment.models import AccessRequest, Grant, IdentityProof, Membership, User
+from enrollment.signals import nudge
+
+SOURCE = "oidc"
+MOST_GROUPS = 500
+LONGEST_GROUP = 150
+
+
+@transaction.atomic
+def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
+    user: User,
+    *,
+    groups: Iterable[str] | None,
+    name: str,
+    email: str,
+    auth_time: datetime | None,
+    acr: str = "",
+    amr: Iterable[str] = (),
+    sid: str = "",
+    now: datetime,
+) -> None:
+    """Take over what the provider says about somebody who has just proved who they are. `groups` None: it says nothing."""
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
+    user.name, user.email = _shown(name)[:150], _shown(email)[:254]
+    before = _group_ids(user)
+    if groups is not None:
+        _replace_groups(user, groups, now)
+        set_flags(user)
+    user.last_login = now
+    user.save(update_fields=["name", "email", "last_login", "is_staff", "is_superuser", "is_auditor"])
+    proven = min(auth_time, now) if auth_time else None  # a provider's clock that is ahead proves nothing about the future
+    if proven:
+        IdentityProof.objects.create(user=user, auth_time=proven, acr=acr[:255], amr=list(amr), sid=sid[:255], recorded_at=now)
+    after = _group_ids(user)
+    named = list(Group.objects.filter(pk__in=after).order_by("name").values_list("name", flat=True))
+    data = {"user": user.pk, "auth_time": proven, "acr": acr, "amr": list(amr), "group_ids": sorted(after), "groups": named}
+    audit.append("user.signed_in", actor=user, subject=user, data=data, now=now)
+    if proven or before != after:
+        nudge(peps_of_user(user))
+
+
+@transaction.atomic
+def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool = False) -> None:
+    """Cut somebody off at once: sessions, pending requests, access. `leaves`: their grants are revoked for good."""
+    _insist_on_admin(actor)
+    if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now) != 1:
+        raise Conflict("The account was disabled already.")
+    user.refresh_from_db()
+    peps = peps_of_user(user)
+    _end_sessions(user)
+    withdrawn = withdraw(AccessRequest.objects.filter(requester=user, state=AccessRequest.State.PENDING), now=now)
+    grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN)) if leaves else []
+    ended = [grant for grant in grants if end_for_good(grant, actor=actor, reason="left", now=now)]
+    audit.append(
+        "user.disabled", actor=actor, subject=user, data={"user": user.pk, "leaves": leaves, "from": "active", "to": "disabled"}, now=now
+    )
+    tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
+    for grant in ended:
+        audit.append("grant.revoked", actor=actor, subject=grant, data={"grant": grant.pk, "to": "revoked", "reason": "left"}, now=now)
+    nudge(peps)
+
+
+@transaction.atomic
+def enable_user(user: User, *, actor: User | None, now: datetime) -> None:
+    """Let somebody back in. What was revoked stays revoked."""
+    _insist_on_admin(actor)
+    if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True, left_at=None) != 1:
+        raise Conflict("The account was enabled already.")
+    user.refresh_from_db()
+    audit.append("user.enabled", actor=actor, subject=user, data={"user": user.pk, "from": "disabled", "to": "active"}, now=now)
+    nudge(peps_of_user(user))
+
+
+def set_flags(user: User) -> None:
+    """Derive from groups what the admin lets somebody see. Does not save."""
+    names = set(Group.objects.filter(memberships__user=user).values_list("name", flat=True))
+    user.is_superuser = bool(names & set(settings.ADMIN_GROUPS))
+    user.is_auditor = bool(names & set(settings.AUDITOR_GROUPS))
+    answers = bool(names & set(settings.APPROVER_GROUPS)) or facts.may_answer_something(user)
+    user.is_staff = user.is_superuser or user.is_auditor or answers
+
+
+def _replace_groups(user: User, names: Iterable[str], now: datetime) -> None:
+    wanted = sorted({name for name in names if name and name.isprintable() and len(name) <= LONGEST_GROUP})[:MOST_GROUPS]
+    have = set(Group.objects.filter(name__in=wanted).values_list("name", flat=True))
+    Group.objects.bulk_create([Group(name=name) for name in wanted if name not in have], ignore_conflicts=True)
+    user.memberships.filter(source=SOURCE).exclude(group__name__in=wanted).delete()
+    missing = Group.objects.filter(name__in=wanted).exclude(memberships__user=user)
+    Membership.objects.bulk_create([Membership(user=user, group=group, source=SOURCE, since=now) for group in missing])
+
+
+def _group_ids(user: User) -> frozenset[int]:
+    return frozenset(user.memberships.values_list("group_id", flat=True))
+
+
+def _end_sessions(user: User) -> None:
+    """End every session: a new unusable password breaks their seal wherever they are kept, and the rows go too."""
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    own = [session.pk for session in Session.objects.iterator() if session.get_decoded().get(SESSION_KEY) == str(user.pk)]
+    Session.objects.filter(pk__in=own).delete()
+
+
+def _shown(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())
+
+
+def _insist_on_admin(actor: User | None) -> None:
+    if actor is not None and not actor.is_admin:
+        raise Refused("Only an admin may do this.")

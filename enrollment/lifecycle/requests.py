@@ -1,0 +1,125 @@
+"""Ask for access, and take the question back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from enrollment import audit, facts, notices, policy
+from enrollment.lifecycle.outcomes import Refused, conflict_over_request, refuse_if
+from enrollment.lifecycle.withdrawals import close
+from enrollment.lifecycle.words import TICKET_LENGTH, clean_text
+from enrollment.models import AccessRequest, Device, Grant, RequestedDevice, Resource, User
+
+State = AccessRequest.State
+WAITS_ALREADY = "You have asked for this with one of these devices already; that request waits for an answer."
+
+
+def request_access(  # noqa: PLR0913 - one argument for each thing the form says
+    requester: User,
+    *,
+    resource: Resource,
+    devices: Sequence[Device],
+    seconds: int,
+    reason: str,
+    ticket: str = "",
+    starts_at: datetime | None = None,
+    extends: Grant | None = None,
+    now: datetime,
+) -> AccessRequest:
+    """Open a request under the current terms, and tell those who may answer. Refused with every reason at once."""
+    reason = clean_text(reason, "reason", required=True)
+    ticket = clean_text(ticket, "ticket", longest=TICKET_LENGTH)
+    refuse_if("\n" in ticket, "The ticket is one line.")
+    refuse_if(not devices, "Choose at least one device.")
+    refuse_if(type(seconds) is not int, "Say for how long, in whole seconds.")
+    refuse_if(starts_at is not None and starts_at.utcoffset() is None, "The start needs a time zone.")
+    try:
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=requester.pk)
+            return _request(
+                requester, resource, devices, seconds=seconds, reason=reason, ticket=ticket, starts_at=starts_at, extends=extends, now=now
+            )
+    except IntegrityError as error:
+        raise Refused(WAITS_ALREADY) from error
+
+
+@transaction.atomic
+def cancel_request(request: AccessRequest, *, actor: User, now: datetime) -> None:
+    """Take it back. Only whoever asked can."""
+    refuse_if(actor.pk != request.requester_id, "Only whoever asked can take a request back.")
+    if not close(request, State.CANCELLED, by=actor, now=now):
+        raise conflict_over_request(request, now)
+    data = {"request": request.pk, "from": State.PENDING, "to": State.CANCELLED}
+    audit.append("request.cancelled", actor=actor, subject=request, data=data, now=now)
+
+
+def _request(  # noqa: PLR0913 - as above
+    requester: User,
+    resource: Resource,
+    devices: Sequence[Device],
+    *,
+    seconds: int,
+    reason: str,
+    ticket: str,
+    starts_at: datetime | None,
+    extends: Grant | None,
+    now: datetime,
+) -> AccessRequest:
+    requester, resource = User.objects.get(pk=requester.pk), Resource.objects.select_related("policy").get(pk=resource.pk)
+    fresh = list(Device.objects.filter(pk__in=[device.pk for device in devices]).order_by("pk"))
+    version = resource.policy.current
+    reasons = policy.may_ask(facts.asking(requester, resource, now, devices=fresh, seconds=seconds, starts_at=starts_at), now)
+    reasons += _extension_reasons(extends, requester, resource, starts_at, now)
+    if RequestedDevice.objects.filter(device__in=fresh, resource=resource, is_open=True).exists():
+        reasons += (WAITS_ALREADY,)
+    if reasons or version is None:
+        raise Refused(*reasons)
+    request = AccessRequest.objects.create(
+        requester=requester,
+        resource=resource,
+        policy_version=version,
+        seconds=seconds,
+        starts_at=starts_at,
+        reason=reason,
+        ticket=ticket,
+        extends=extends,
+        created_at=now,
+        answer_by=now + timedelta(seconds=version.time_to_answer),
+    )
+    RequestedDevice.objects.bulk_create([RequestedDevice(request=request, device=device, resource=resource) for device in fresh])
+    data = {
+        "request": request.pk,
+        "user": requester.pk,
+        "resource": resource.pk,
+        "slug": resource.slug,
+        "devices": [{"id": device.pk, "name": device.name} for device in fresh],
+        "seconds": seconds,
+        "starts_at": starts_at,
+        "answer_by": request.answer_by,
+        "policy_version": str(version),
+        "extends": extends.pk if extends else None,
+        "reason": reason,
+        "ticket": ticket,
+        "from": None,
+        "to": State.PENDING,
+    }
+    audit.append("request.made", actor=requester, subject=request, data=data, now=now)
+    notices.ask_approvers(request)
+    return request
+
+
+def _extension_reasons(
+    extends: Grant | None, requester: User, resource: Resource, starts_at: datetime | None, now: datetime
+) -> tuple[str, ...]:
+    if extends is None:
+        return ()
+    row = Grant.objects.get(pk=extends.pk)
+    found = [
+        (row.user_id != requester.pk or row.resource_id != resource.pk, "Only access of your own to the same resource can be extended."),
+        (row.state not in Grant.OPEN or row.ends_at <= now, "That access has ended. Ask anew."),
+        (starts_at is not None, "An extension begins where the access ends; it takes no start of its own."),
+    ]
+    return tuple(sentence for broken, sentence in found if broken)

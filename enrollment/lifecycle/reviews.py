@@ -1,0 +1,169 @@
+"""Answer a request. Rights are judged now, per request, from group membership; nobody answers for themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from enrollment import audit, facts, notices, policy
+from enrollment.facts.asking import asking_again
+from enrollment.lifecycle.outcomes import Conflict, Refused, conflict_over_request, refuse_if
+from enrollment.lifecycle.reach import peps_of_resource
+from enrollment.lifecycle.withdrawals import close
+from enrollment.lifecycle.words import clean_text
+from enrollment.models import AccessRequest, Device, Grant, Review, Stage, User
+from enrollment.policy import in_words
+from enrollment.signals import nudge
+
+State = AccessRequest.State
+
+
+@transaction.atomic
+def approve(request: AccessRequest, *, reviewer: User, now: datetime, seconds: int | None = None, comment: str = "") -> Grant | None:
+    """Say yes, for `seconds` at most. Returns the grant, or None while further people must agree."""
+    comment = clean_text(comment, "comment")
+    fresh, stage = _take(request, reviewer, now)
+    refuse_if(seconds is not None and not 0 < seconds <= fresh.seconds, "An approver may shorten the time, never lengthen it.")
+    devices = list(
+        Device.objects.filter(pk__in=fresh.requested_devices.values("device")).exclude(state=Device.State.RETIRED).order_by("pk")
+    )
+    cut = _cut(fresh, seconds)
+    _insist_on_eligibility(fresh, devices, cut, now)
+    review = _review(fresh, reviewer, stage, Review.Verdict.APPROVE, comment, seconds, now)
+    grant = None if facts.stage_that_waits(fresh) else _grant(fresh, devices, cut, reviewer, now)
+    _tell_review(fresh, review, now)
+    if grant:
+        _tell_grant(grant, devices, reviewer, now)
+        request.state, request.closed_at, request.closed_by = fresh.state, fresh.closed_at, fresh.closed_by
+        nudge(peps_of_resource(fresh.resource))
+    else:
+        notices.ask_approvers(fresh)
+    return grant
+
+
+@transaction.atomic
+def deny(request: AccessRequest, *, reviewer: User, comment: str, now: datetime) -> None:
+    """Say no, for everybody: one no is enough."""
+    comment = clean_text(comment, "comment")
+    fresh, stage = _take(request, reviewer, now)
+    review = _review(fresh, reviewer, stage, Review.Verdict.DENY, comment, None, now)
+    if not close(fresh, State.DENIED, by=reviewer, now=now):
+        raise conflict_over_request(request, now)
+    request.state, request.closed_at, request.closed_by = fresh.state, fresh.closed_at, fresh.closed_by
+    _tell_review(fresh, review, now)
+    data = {"request": fresh.pk, "from": State.PENDING, "to": State.DENIED, "reason": comment}
+    audit.append("request.denied", actor=reviewer, subject=fresh, data=data, now=now)
+    notices.tell_requester(fresh, "was denied", comment)
+
+
+def _take(request: AccessRequest, reviewer: User, now: datetime) -> tuple[AccessRequest, Stage]:
+    """Judge rights first, then take the requester's and the request's rows, so that answers come one after the other."""
+    _insist_on_right(request, reviewer, now)
+    User.objects.select_for_update().get(pk=request.requester_id)
+    if AccessRequest.objects.filter(pk=request.pk, state=State.PENDING, answer_by__gt=now).update(state=State.PENDING) != 1:
+        raise conflict_over_request(request, now)
+    fresh = AccessRequest.objects.select_related("requester", "resource__policy", "policy_version", "extends").get(pk=request.pk)
+    earlier = Review.objects.filter(request=fresh, reviewer=reviewer).first()
+    if earlier:
+        raise Conflict(f"You answered this on {in_words(earlier.created_at)}. Somebody else must agree too.")
+    _insist_on_right(fresh, reviewer, now)
+    stage = facts.stage_that_waits(fresh)
+    if stage is None:
+        raise Refused("Nobody needs to answer this request any more.")
+    return fresh, stage
+
+
+def _insist_on_right(request: AccessRequest, reviewer: User, now: datetime) -> None:
+    reasons = policy.may_review(facts.reviewing(reviewer, request, now))
+    if reasons:
+        raise Refused(*reasons)
+
+
+def _insist_on_eligibility(request: AccessRequest, devices: list[Device], seconds: int, now: datetime) -> None:
+    """Ask again what was asked when the request was made, under the terms of then and of now."""
+    refuse_if(not devices, "None of the devices is in use any more. They must ask anew.")
+    standing = [
+        device for device in devices if device.state != Device.State.SUSPENDED
+    ]  # a suspension is reversible, and decide denies meanwhile
+    reasons = policy.may_ask(asking_again(request, now, devices=standing, seconds=seconds), now)
+    if request.extends and request.extends.state == Grant.State.REVOKED:
+        reasons += ("The access that this would extend was revoked. They must ask anew.",)
+    if reasons:
+        raise Refused(*reasons)
+
+
+def _cut(request: AccessRequest, seconds: int | None) -> int:
+    """Return the shortest of what was asked, what any approver left of it, and what the terms of then and now allow."""
+    earlier = request.reviews.exclude(seconds=None).values_list("seconds", flat=True)
+    return min([facts.longest_seconds(request), *(each for each in [seconds, *earlier] if each is not None)])
+
+
+def _review(request: AccessRequest, reviewer: User, stage: Stage, verdict: str, comment: str, seconds: int | None, now: datetime) -> Review:
+    return Review.objects.create(
+        request=request,
+        requester_id=request.requester_id,
+        reviewer=reviewer,
+        stage=stage,
+        verdict=verdict,
+        seconds=seconds,
+        comment=comment,
+        created_at=now,
+    )
+
+
+def _grant(request: AccessRequest, devices: list[Device], seconds: int, reviewer: User, now: datetime) -> Grant:
+    """Close the request and make its grant. Time begins now, or at the start asked for, or where the extended grant ends."""
+    if not close(request, State.APPROVED, by=reviewer, now=now):
+        raise conflict_over_request(request, now)
+    follows = request.extends.ends_at if request.extends else now
+    starts_at = max(now, follows, request.starts_at or now)
+    grant = Grant.objects.create(
+        request=request,
+        user=request.requester,
+        resource=request.resource,
+        policy_version=request.policy_version,
+        extends=request.extends,
+        state=Grant.State.ACTIVE if starts_at <= now else Grant.State.SCHEDULED,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(seconds=seconds),
+        created_at=now,
+    )
+    grant.devices.set(devices)
+    return grant
+
+
+def _tell_review(request: AccessRequest, review: Review, now: datetime) -> None:
+    data = {
+        "request": request.pk,
+        "stage": str(review.stage),
+        "verdict": review.verdict,
+        "seconds": review.seconds,
+        "comment": review.comment,
+    }
+    audit.append("request.reviewed", actor=review.reviewer, subject=request, data=data, now=now)
+
+
+def _tell_grant(grant: Grant, devices: list[Device], reviewer: User, now: datetime) -> None:
+    request = grant.request
+    data = {"request": request.pk, "from": State.PENDING, "to": State.APPROVED, "grant": grant.pk}
+    audit.append("request.approved", actor=reviewer, subject=request, data=data, now=now)
+    made = {
+        "grant": grant.pk,
+        "request": request.pk,
+        "user": grant.user_id,
+        "user_name": str(grant.user),
+        "resource": grant.resource_id,
+        "slug": grant.resource.slug,
+        "devices": [{"id": device.pk, "name": device.name, "owner": device.owner_id, "addresses": device.addresses} for device in devices],
+        "starts_at": grant.starts_at,
+        "ends_at": grant.ends_at,
+        "policy_version": str(grant.policy_version),
+        "session_length": grant.policy_version.session_length,
+        "requesters": sorted(grant.policy_version.requesters.values_list("pk", flat=True)),
+        "extends": grant.extends_id,
+        "from": None,
+        "to": grant.state,
+    }
+    audit.append("grant.made", actor=reviewer, subject=grant, data=made, now=now)
+    notices.tell_requester(request, "was approved", f"Access until {in_words(grant.ends_at)}.")

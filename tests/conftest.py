@@ -1,0 +1,103 @@
+"""What every test may use: the people, a PEP, a resource, a device; and `--full` for the slow ones.
+
+The functions that make them are in tests/factories.py; import those where a test needs more.
+"""
+
+import importlib
+
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from tests import factories
+
+append_only = importlib.import_module("enrollment.migrations.0002_keep_history_unchanged")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--full"):
+        skip = pytest.mark.skip(reason="runs only with --full")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _let_tests_empty_tables():
+    """Tests that commit empty all tables afterwards, which the audit log's triggers refuse to anybody: lift them for that moment."""
+    empty_tables = TransactionTestCase._fixture_teardown
+
+    def lifted(case):
+        with connection.schema_editor() as editor:
+            append_only.backwards(None, editor)
+        try:
+            empty_tables(case)
+        finally:
+            with connection.schema_editor() as editor:
+                append_only.forwards(None, editor)
+
+    TransactionTestCase._fixture_teardown = lifted
+    yield
+    TransactionTestCase._fixture_teardown = empty_tables
+
+
+@pytest.fixture
+def now():
+    return factories.NOW
+
+
+@pytest.fixture
+def alice(db):
+    return factories.a_person("alice")
+
+
+@pytest.fixture
+def bob(db):
+    return factories.a_person("bob")
+
+
+@pytest.fixture
+def carol(db):
+    return factories.a_person("carol")
+
+
+@pytest.fixture
+def dave(db):
+    return factories.a_person("dave")
+
+
+@pytest.fixture
+def erin(db):
+    return factories.a_person("erin")
+
+
+@pytest.fixture
+def pep(db):
+    return factories.a_pep()
+
+
+@pytest.fixture
+def fileshare(pep, bob):
+    """A resource on tcp 445 and 139 behind the PEP; one of bob's group must agree."""
+    return factories.a_resource("fileshare", pep=pep)
+
+
+@pytest.fixture
+def laptop(alice):
+    return factories.a_device(alice)
+
+
+@pytest.fixture
+def request_of_alice(alice, laptop, fileshare):
+    return factories.a_request(alice, fileshare, [laptop])
+
+
+@pytest.fixture
+def grant_of_alice(request_of_alice, bob, now):
+    from enrollment import lifecycle  # noqa: PLC0415 - Django must be up
+
+    return lifecycle.approve(request_of_alice, reviewer=bob, now=now)

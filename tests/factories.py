@@ -1,0 +1,118 @@
+"""Plain functions that make what a test needs, by the same verbs that people use; every value can be said otherwise.
+
+People have a fixed relation: alice is an employee, bob approves for her, carol audits,
+dave is the admin, and erin, another employee, must never see or touch what is alice's.
+"""
+
+import base64
+import hashlib
+import itertools
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from django.contrib.auth.models import Group
+
+from enrollment import lifecycle
+from enrollment.models import AccessPolicy, Pep, Placement, Resource, ResourcePort, User
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+HOUR = 3600
+ISSUER = "https://id.example"
+APPROVERS = "lychgate-approvers"
+GROUPS = {
+    "alice": ["employees"],
+    "bob": ["employees", APPROVERS],
+    "carol": ["employees", "lychgate-auditors"],
+    "dave": ["employees", "lychgate-admins"],
+    "erin": ["employees"],
+}
+counter = itertools.count(1)
+
+
+def later(seconds=0, *, since=NOW, **parts):
+    return since + timedelta(seconds=seconds, **parts)
+
+
+def a_key(seed=None):
+    """A usable public key: the same for the same seed, another one each time without."""
+    secret = hashlib.sha256(f"{seed if seed is not None else f'number {next(counter)}'}".encode()).digest()
+    return base64.b64encode(X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()).decode()
+
+
+def a_group(name):
+    return Group.objects.get_or_create(name=name)[0]
+
+
+def a_person(name, *, groups=None, auth_time=None, now=NOW):
+    user = User.objects.create_user(ISSUER, f"{name}-subject")
+    member_of = GROUPS.get(name, ["employees"]) if groups is None else groups
+    email = f"{name}@example.com"
+    lifecycle.sign_in(user, groups=member_of, name=name.title(), email=email, auth_time=auth_time or now, now=now)
+    return user
+
+
+def a_pep(number=1, *, now=NOW, **fields):
+    values = {
+        "name": f"pep-{number}",
+        "endpoint_host": f"pep-{number}.example.com",
+        "public_key": a_key(f"pep {number}"),
+        "prefix_v4": f"10.89.{64 + number}.0/24",
+        "prefix_v6": f"fd89:0:0:{number}::/64",
+        "lease_seconds": 0,
+        **fields,
+    }
+    pep = Pep.objects.create(**values)
+    lifecycle.estate_changed(pep, actor=None, verb="added", now=now)
+    return pep
+
+
+def a_policy(name="plain", *, stages=((APPROVERS, 1),), requesters=(), now=NOW, **terms):
+    policy, _new = AccessPolicy.objects.get_or_create(name=name)
+    values = {
+        "time_to_answer": 24 * HOUR,
+        "longest_grant": 8 * HOUR,
+        "rolling_total": 40 * HOUR,
+        "rolling_window": 7 * 24 * HOUR,
+        "session_length": None,
+        **terms,
+    }
+    named = [(a_group(group), need) for group, need in stages]
+    lifecycle.new_policy_version(policy, actor=None, now=now, stages=named, requesters=[a_group(each) for each in requesters], **values)
+    return policy
+
+
+def a_resource(slug="fileshare", *, policy=None, pep=None, ports=(("tcp", 139), ("tcp", 445)), number=10, now=NOW):
+    resource = Resource.objects.create(name=slug.title(), slug=slug, policy=policy or a_policy(f"policy of {slug}", now=now))
+    for protocol, port in ports:
+        ResourcePort.objects.create(resource=resource, protocol=protocol, first=port, last=port)
+    lifecycle.estate_changed(resource, actor=None, verb="added", now=now)
+    if pep:
+        a_placement(resource, pep, number=number, now=now)
+    return resource
+
+
+def a_placement(resource, pep, *, number=10, now=NOW):
+    prefix_v4, prefix_v6 = pep.prefix_v4.rsplit(".", 1)[0], pep.prefix_v6.removesuffix("::/64")
+    placement = Placement.objects.create(
+        resource=resource,
+        pep=pep,
+        overlay_v4=f"{prefix_v4}.{number}",
+        overlay_v6=f"{prefix_v6}::{number:x}",
+        target_v4=f"192.168.89.{number}",
+        target_v6=f"fd00:89::{number:x}",
+    )
+    lifecycle.estate_changed(placement, actor=None, verb="added", now=now)
+    return placement
+
+
+def a_device(owner, name="laptop", *, key=None, kind="laptop", key_origin="browser", now=NOW):
+    return lifecycle.enrol_device(owner, name=name, kind=kind, public_key=key or a_key(), key_origin=key_origin, now=now)
+
+
+def a_request(requester, resource, devices, *, seconds=HOUR, reason="quarterly report", now=NOW, **more):
+    return lifecycle.request_access(requester, resource=resource, devices=devices, seconds=seconds, reason=reason, now=now, **more)
+
+
+def a_grant(requester, resource, devices, *, reviewer, now=NOW, seconds=HOUR, **more):
+    """Asked and approved at the same moment, on the way that people go."""
+    return lifecycle.approve(a_request(requester, resource, devices, seconds=seconds, now=now, **more), reviewer=reviewer, now=now)
