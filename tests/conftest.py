@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(autouse=True, scope="session")
 def _let_tests_empty_tables():
     """Tests that commit empty all tables afterwards, which the audit log's triggers refuse to anybody: lift them for that moment."""
-    empty_tables = TransactionTestCase._fixture_teardown
+    empty_tables = TransactionTestCase._fixture_teardown  # noqa: SLF001 - Django has no public hook here
 
     def lifted(case):
         with connection.schema_editor() as editor:
@@ -40,9 +40,9 @@ def _let_tests_empty_tables():
             with connection.schema_editor() as editor:
                 append_only.forwards(None, editor)
 
-    TransactionTestCase._fixture_teardown = lifted
-    yield
-    TransactionTestCase._fixture_teardown = empty_tables
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lifted)
+        yield
 
 
 @pytest.fixture
