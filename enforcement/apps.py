@@ -9,3 +9,10 @@ class EnforcementConfig(AppConfig):
     name = "enforcement"
     verbose_name = "Enforcement"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Let a committed change of access nudge the workers: the one signal, and its one listener."""
+        from enforcement.tasks import nudge_peps  # noqa: PLC0415 - models must be ready first
+        from enrollment.signals import access_changed  # noqa: PLC0415 - as above
+
+        access_changed.connect(nudge_peps, dispatch_uid="nudge_peps")

@@ -70,12 +70,15 @@ class Receipt:
     now: float
     took_ms: float
     held: State | None
+    is_recorded: bool = False  # the agent has no kernel to work on (no root, no Linux) and only notes what it is told
 
     @property
     def is_whole(self) -> bool:
         """Everything that was wanted is held, and nothing else."""
         lacking = self.missing_peers or self.missing_admissions or self.missing_placements
-        return self.outcome in ("applied", "unchanged") and not (lacking or self.extra_peers or self.extra_admissions)
+        return (
+            self.outcome in ("applied", "unchanged") and not self.is_recorded and not (lacking or self.extra_peers or self.extra_admissions)
+        )
 
 
 def printable(value: bytes | str) -> str:
@@ -122,6 +125,7 @@ def parse_receipt(value: object, pep: str) -> Receipt:
         now=_number(fields, "now"),
         took_ms=_number(fields, "took_ms"),
         held=_held(fields["held"]) if "held" in fields else None,
+        is_recorded=bool(fields.get("recorded")),
     )
 
 

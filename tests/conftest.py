@@ -26,6 +26,13 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(skip)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, tmp_path_factory):
+    """SQLite in a file: threads and workers wait for each other there as in production, which shared memory does not."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "lychgate.sqlite3")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _let_tests_empty_tables():
     """Tests that commit empty all tables afterwards, which the audit log's triggers refuse to anybody: lift them for that moment."""

@@ -1,0 +1,173 @@
+"""Where each grant stands on a PEP, for each device: opened before the PEP is asked, settled by what its kernel held.
+
+A row exists before the kernel can hold anything for it, so that an address rests until
+every PEP that may ever have held it has said that it does not. "In force" and "gone" are
+said of what was read back, never of what was sent; an error is a flag, not a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from django.db.models import QuerySet
+
+from enforcement.desired import Decided, Desired
+from enforcement.models import Enforcement
+from enforcement.receipts import Receipt
+from enrollment.models import Pep
+
+State = Enforcement.State
+Key = tuple[int, int]  # grant, device
+Change = Literal["in force", "gone", "changed", ""]
+
+BATCH = 500
+NOTICEABLE_SECONDS = 60  # a lease is renewed all the time: only what a person would notice is worth a write
+FIELDS = ("state", "until", "in_force_at", "ending_at", "gone_at", "wanted_at", "error", "note")
+RECORDED = "This PEP only notes what it is told: nothing is enforced on it."
+GOES_ON = "Access goes on under another grant."
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one pass learnt: a receipt, or why there is none."""
+
+    at: datetime
+    receipt: Receipt | None = None
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Settled:
+    """Which rows changed, and which of these changes are news."""
+
+    in_force: list[Enforcement] = field(default_factory=list)
+    gone: list[Enforcement] = field(default_factory=list)
+
+
+def wanted(desired: Desired) -> Mapping[Key, Decided]:
+    """Return what must be in force, by grant and device."""
+    return {(grant_id, each.device_id): each for each in desired.decided if each.decision for grant_id in each.grant_ids}
+
+
+def open_rows(pep: Pep, desired: Desired, now: datetime) -> list[Enforcement]:
+    """Return the rows of everything that is wanted or not yet gone, made where there was none."""
+    keys = wanted(desired)
+    rows = {_key(row): row for row in _rows(pep).exclude(state=State.GONE)}
+    lacking = [key for key in keys if key not in rows]
+    for start in range(0, len(lacking), BATCH):
+        grant_ids = {grant_id for grant_id, _device_id in lacking[start : start + BATCH]}
+        closed = _rows(pep).filter(state=State.GONE, grant_id__in=grant_ids)
+        rows |= {_key(row): row for row in closed if _key(row) in keys}
+    reopened = [_reopen(rows[key], now) for key in lacking if key in rows]
+    Enforcement.objects.bulk_update(reopened, FIELDS, batch_size=BATCH)
+    new = [Enforcement(pep=pep, grant_id=g, device_id=d, wanted_at=now) for g, d in lacking if (g, d) not in rows]
+    Enforcement.objects.bulk_create(new, batch_size=BATCH)
+    return [*rows.values(), *new]
+
+
+def settle(rows: Iterable[Enforcement], desired: Desired, seen: Seen) -> Settled:
+    """Write down where each row stands now. Rows that nothing happened to are not touched."""
+    keys, settled, touched = wanted(desired), Settled(), []
+    access = {(each.device_id, each.resource): each for each in desired.decided if each.admissions}
+    for row in rows:
+        each = keys.get(_key(row))
+        change = _settle_wanted(row, each, seen) if each else _settle_unwanted(row, access, seen)
+        if change:
+            touched.append(row)
+        if change == "in force":
+            settled.in_force.append(row)
+        if change == "gone":
+            settled.gone.append(row)
+    Enforcement.objects.bulk_update(touched, FIELDS, batch_size=BATCH)
+    return settled
+
+
+def _settle_wanted(row: Enforcement, each: Decided, seen: Seen) -> Change:
+    before = _values(row)
+    why = _why_not_held(each, seen)
+    if not why:
+        was_in_force = row.state == State.IN_FORCE
+        _fill(row, state=State.IN_FORCE, error="", note="", ending_at=None, gone_at=None)
+        row.in_force_at = row.in_force_at if was_in_force and row.in_force_at else seen.at
+        row.until = _held_until(each, seen, row.until)
+        return "in force" if not was_in_force else "changed" if _values(row) != before else ""
+    row.error = why
+    ran_out = row.until is None or row.until <= seen.at
+    if seen.receipt or row.state != State.IN_FORCE or ran_out:  # unreachable: what was read back holds until its deadline
+        _fill(row, state=State.WANTED, until=None, in_force_at=None, ending_at=None)
+    return "changed" if _values(row) != before else ""
+
+
+def _settle_unwanted(row: Enforcement, access: Mapping[tuple[int, str], Decided], seen: Seen) -> Change:
+    before = _values(row)
+    why = _why_not_gone(row, seen)
+    if not why:
+        goes_on = (row.device_id, row.grant.resource.slug) in access
+        _fill(row, state=State.GONE, gone_at=seen.at, error="", note=GOES_ON if goes_on else "")
+        row.ending_at = row.ending_at or seen.at
+        return "gone"
+    _fill(row, state=State.ENDING, error=why)
+    row.ending_at = row.ending_at or seen.at
+    return "changed" if _values(row) != before else ""
+
+
+def _why_not_held(each: Decided, seen: Seen) -> str:
+    receipt = seen.receipt
+    if receipt is None:
+        return seen.error
+    if receipt.is_recorded:
+        return RECORDED
+    if not each.admissions:
+        return "Nothing to apply here: the device and the resource share no address family, or the resource has no sound placement."
+    lacks = each.resource in receipt.missing_placements or each.key in receipt.missing_peers
+    lacks = lacks or any((a.resource, str(a.address)) in receipt.missing_admissions for a in each.admissions)
+    if receipt.outcome == "refused" or lacks:
+        return "; ".join(receipt.why) or "The PEP does not hold it yet."
+    return ""
+
+
+def _why_not_gone(row: Enforcement, seen: Seen) -> str:
+    receipt = seen.receipt
+    if receipt is None:
+        return seen.error
+    ours = {(row.grant.resource.slug, address) for address in row.device.addresses}
+    if receipt.outcome == "refused":
+        return "; ".join(receipt.why) or "The PEP refused."
+    if ours & receipt.extra_admissions or ours & receipt.missing_admissions:
+        return "The PEP still holds it, or holds it longer than it should."
+    return ""
+
+
+def _held_until(each: Decided, seen: Seen, before: datetime | None) -> datetime:
+    """Return what the kernel holds, but for the small steps of a lease that is renewed all the time."""
+    deadline = each.admissions[0].deadline
+    held = min(deadline, (seen.receipt and seen.receipt.lease_until) or deadline)
+    until = datetime.fromtimestamp(held, tz=UTC)
+    if held < deadline and before and 0 <= (until - before).total_seconds() < NOTICEABLE_SECONDS:
+        return before
+    return until
+
+
+def _reopen(row: Enforcement, now: datetime) -> Enforcement:
+    _fill(row, state=State.WANTED, wanted_at=now, until=None, in_force_at=None, ending_at=None, gone_at=None, error="", note="")
+    return row
+
+
+def _fill(row: Enforcement, **values: object) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
+
+
+def _values(row: Enforcement) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in FIELDS)
+
+
+def _rows(pep: Pep) -> QuerySet[Enforcement]:
+    return Enforcement.objects.filter(pep=pep).select_related("grant__resource", "device")
+
+
+def _key(row: Enforcement) -> Key:
+    return row.grant_id, row.device_id

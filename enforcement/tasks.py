@@ -1,0 +1,70 @@
+"""Celery's names for the work on PEPs: ids only on the wire, so a forged or repeated message does nothing new.
+
+The nudge may be lost; the sweep may not: a nudge only makes things fast, `sweep_due_peps`
+makes them true. Correctness never hangs on the broker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from enforcement import turns
+from enforcement.reconcile import reconcile
+from enrollment import lifecycle
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPING: tuple[Callable[..., object], ...] = (
+    lifecycle.activate_due,
+    lifecycle.expire_due,
+    lifecycle.lapse_due,
+    lifecycle.free_addresses,
+)
+
+
+@shared_task(ignore_result=True, acks_late=True)
+def reconcile_pep(pep_id: int) -> None:
+    """Make one PEP hold what is wanted. Late, twice or never is safe: it reads everything anew, and the sweep asks too."""
+    if type(pep_id) is not int:
+        return
+    outcome = reconcile(pep_id, timezone.now())
+    if outcome:
+        _come_back(pep_id, outcome.due_at, timezone.now())
+
+
+@shared_task(ignore_result=True, acks_late=True)
+def sweep_due_peps() -> None:
+    """Do what time alone makes due, then ask for every PEP that is due. Safe at any time, and any number of times."""
+    now = timezone.now()
+    for keep in HOUSEKEEPING:
+        try:
+            keep(now=now)
+        except Exception:
+            log.exception("the sweep goes on without %s", getattr(keep, "__name__", keep))
+    turns.ensure_statuses(now)
+    for pep_id in turns.due(now):
+        reconcile_pep.delay(pep_id)
+
+
+def nudge_peps(*, pep_ids: Iterable[int], **_: object) -> None:
+    """Mark the PEPs due, and tell the workers. A broker that is down costs time until the sweep, and nothing else."""
+    ids = frozenset(pep_ids)
+    turns.mark_due(ids)
+    try:
+        for pep_id in sorted(ids):
+            reconcile_pep.apply_async((pep_id,), retry=False)
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, what was decided stands
+        log.warning("the broker took no nudge, the next sweep will see to it: %s", error)
+
+
+def _come_back(pep_id: int, due_at: datetime, now: datetime) -> None:
+    """Ask for the next pass where it is due before the next sweep would look."""
+    wait = max(0.0, (due_at - now).total_seconds())
+    if wait < settings.SWEEP_SECONDS:
+        reconcile_pep.apply_async((pep_id,), countdown=wait, retry=False)

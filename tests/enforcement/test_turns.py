@@ -1,0 +1,112 @@
+"""Whose turn a PEP is: one at a time, in order, and no nudge is lost."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from enforcement import turns
+from enforcement.models import PepStatus
+from tests.factories import a_pep
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+LATER = NOW + timedelta(hours=1)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pep(db):
+    pep = a_pep()
+    turns.ensure_statuses(NOW)
+    return pep
+
+
+def test_a_new_pep_is_due_at_once(pep):
+    assert turns.due(NOW) == [pep.pk]
+
+
+def test_each_turn_draws_the_next_generation(pep):
+    first = turns.take(pep.pk, NOW)
+    turns.finish(first, due_at=NOW)
+    second = turns.take(pep.pk, NOW)
+    assert (first.generation, second.generation) == (1, 2)
+
+
+def test_nobody_takes_a_turn_that_somebody_has(pep):
+    turns.take(pep.pk, NOW)
+    turns.mark_due([pep.pk])
+    assert turns.take(pep.pk, NOW + SECOND) is None
+    assert turns.due(NOW + SECOND) == []
+
+
+def test_a_turn_whose_worker_died_is_free_after_its_time(pep, settings):
+    settings.PEP_TIMEOUT_SECONDS = 15
+    turns.take(pep.pk, NOW)
+    assert turns.take(pep.pk, NOW + 24 * SECOND) is None
+    assert turns.take(pep.pk, NOW + 25 * SECOND).generation == 2
+
+
+def test_a_pep_that_is_not_due_gives_no_turn(pep):
+    turns.finish(turns.take(pep.pk, NOW), due_at=NOW + 10 * SECOND)
+    assert turns.take(pep.pk, NOW + 9 * SECOND) is None
+    assert turns.take(pep.pk, NOW + 10 * SECOND) is not None
+
+
+def test_a_nudge_during_a_pass_is_not_lost(pep):
+    turn = turns.take(pep.pk, NOW)
+    turns.mark_due([pep.pk])
+    assert turns.finish(turn, due_at=LATER) == (True, turns.AT_ONCE)
+    assert turns.take(pep.pk, NOW) is not None
+
+
+def test_a_nudge_before_a_pass_is_served_by_it(pep):
+    turns.mark_due([pep.pk])
+    turns.finish(turns.take(pep.pk, NOW), due_at=LATER)
+    assert turns.take(pep.pk, NOW) is None
+
+
+def test_a_worker_that_was_overtaken_writes_nothing(pep):
+    stalled = turns.take(pep.pk, NOW)
+    turns.take(pep.pk, LATER)
+    assert turns.finish(stalled, due_at=LATER, error="old news")[0] is False
+    status = PepStatus.objects.get(pk=pep.pk)
+    assert (status.error, status.busy_until > LATER) == ("", True)
+
+
+def test_a_nudge_makes_the_row_of_a_pep_that_has_none():
+    pep = a_pep(2)
+    turns.mark_due([pep.pk])
+    assert turns.due(NOW) == [pep.pk]
+
+
+@pytest.mark.parametrize("forged", [-1, 0, 999, 2**40])
+def test_an_id_of_nobody_changes_nothing(pep, forged):
+    turns.finish(turns.take(pep.pk, NOW), due_at=LATER)
+    turns.mark_due([forged])
+    assert turns.take(forged, NOW) is None
+    assert (PepStatus.objects.count(), turns.due(NOW)) == (1, [])
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1000, 60)])
+def test_failures_wait_longer_up_to_a_minute(failures, seconds):
+    assert turns.backoff(failures) == seconds * SECOND
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_threads_one_takes_the_turn():
+    pep = a_pep()
+    turns.mark_due([pep.pk])
+    taken, start = [], threading.Barrier(8)
+
+    def race():
+        start.wait()
+        taken.append(turns.take(pep.pk, NOW))
+        connection.close()
+
+    threads = [threading.Thread(target=race) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sum(turn is not None for turn in taken) == 1
