@@ -13,10 +13,8 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from enforcement.pep import ruleset
 from enforcement.pep.caps import Caps, parse_caps
 from enforcement.pep.state import Address, Placement, Port
 from portal.demo.netns import Keys, Lab, LabError, Route, make_keys, sweep, unique_interface, why_not
+from tests.lab_streams import Heard, Streams
 
 needs_namespaces = pytest.mark.skipif(bool(why_not()), reason=f"no lab here: {why_not()}")
 
@@ -63,6 +62,7 @@ class PepLab(Lab):
         self.interface, self.keys = unique_interface(), make_keys()
         self.config = agent_config(self.interface) | config
         self.devices: dict[str, Device] = {}
+        self.streams: list[Streams] = []
         try:
             self._build(services=services)
         except BaseException:
@@ -100,12 +100,10 @@ class PepLab(Lab):
         self.set_sysctls("pep", ruleset.sysctls(self.caps))
         self.set_sysctls("pep", {"net.ipv4.conf.lan0.rp_filter": 2})  # as distributions have it
         self.nft(ruleset.guard(self.caps))
-        for argv in ruleset.routing_guard(self.caps):
-            try:
-                self.run("pep", argv)
-            except LabError as error:
-                if "File exists" not in str(error):
-                    raise
+        for version in ("-4", "-6"):
+            if "blackhole" not in self.run("pep", ["ip", version, "rule"]):
+                rules = [" ".join(argv[2:]) for argv in ruleset.routing_guard(self.caps) if argv[1] == version]
+                self.run("pep", ["ip", version, "-batch", "-"], "\n".join(rules) + "\n")
 
     def nft(self, script: str) -> None:
         self.run("pep", ["nft", "-f", "-"], script)
@@ -132,7 +130,14 @@ class PepLab(Lab):
 
     def stream(self, host: str, *specs: dict[str, object], seconds: float = 20) -> Streams:
         """Start streams on a host; see tests/lab_tools/streams.py for a spec's fields."""
-        return Streams(self.popen(host, [*PYTHON, str(TOOLS / "streams.py"), str(seconds), json.dumps(specs)]))
+        streams = Streams(self.popen(host, [*PYTHON, str(TOOLS / "streams.py"), str(seconds), json.dumps(specs)]))
+        self.streams.append(streams)
+        return streams
+
+    def stop_streams(self) -> None:
+        """End what tests have started to stream, so that the next one has the machine to itself."""
+        while self.streams:
+            self.streams.pop().stop()
 
     def hear(self, host: str, *arguments: str) -> Heard:
         """Listen on a host (tests/lab_tools/packets.py hear-...)."""
@@ -158,75 +163,6 @@ class PepLab(Lab):
         if services:
             self.serve("lan", (*LAN, *OTHER_LAN))
             self.serve("pep", (*OWN, *PEP_LAN))
-
-
-class Streams:
-    """Streams that run; what arrived so far can be asked at any time."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.arrivals: dict[str, list[float]] = {}
-        self.ends: dict[str, str] = {}
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def wait_until_all_flow(self, count: int, seconds: float = 5, arrivals: int = 3) -> None:
-        """Return once `count` streams have heard something a few times."""
-        until = time.monotonic() + seconds
-        while sum(len(times) >= arrivals for times in dict(self.arrivals).values()) < count:
-            if time.monotonic() > until or self.process.poll() is not None:
-                raise AssertionError(f"of {count} streams only these flow: {sorted(self.arrivals)}; ended: {self.ends}")
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self._reader.join(timeout=5)
-        self.process.wait(timeout=5)
-
-    def finish(self, seconds: float = 30) -> None:
-        """Wait until every stream ended by itself."""
-        self.process.wait(timeout=seconds)
-        self._reader.join(timeout=5)
-
-    def settle(self, seconds: float) -> float:
-        """Give what is under way this long to arrive; return the moment after which silence counts, and listen on as long."""
-        time.sleep(seconds)
-        moment = time.monotonic()
-        time.sleep(seconds)
-        return moment
-
-    def last(self, name: str) -> float:
-        return self.arrivals[name][-1]
-
-    def flows_after(self, moment: float) -> set[str]:
-        return {name for name, times in self.arrivals.items() if times[-1] > moment}
-
-    def longest_gap(self, name: str, start: float = 0, end: float = float("inf")) -> float:
-        times = [t for t in self.arrivals[name] if start <= t <= end]
-        return max((b - a for a, b in pairwise(times)), default=float("inf"))
-
-    def _read(self) -> None:
-        for line in self.process.stdout or ():
-            seen = json.loads(line)
-            if seen["event"] == "byte":
-                self.arrivals.setdefault(seen["name"], []).append(seen["t"])
-            else:
-                self.ends[seen["name"]] = seen["why"]
-
-
-class Heard:
-    """An ear inside a namespace: counts what reaches it."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.first = process.stdout.readline() if process.stdout else ""
-
-    def stop(self, seconds: float = 0.1) -> list[dict[str, object]]:
-        """Give what is under way a moment, then say what came."""
-        time.sleep(seconds)
-        self.process.terminate()
-        out = self.process.communicate(timeout=5)[0]
-        return [json.loads(line) for line in out.splitlines()]
 
 
 def agent_config(interface: str) -> dict[str, object]:

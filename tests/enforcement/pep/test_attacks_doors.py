@@ -41,6 +41,8 @@ def _laptop_is_admitted(lab):
     lab.nft(ruleset.table(lab.caps, (fileshare(), on_the_pep())))
     lab.forget_flows()
     lab.admit("fileshare", lab.devices["laptop"])
+    yield
+    lab.stop_streams()
 
 
 def check_opens(lab, host, *tried):
@@ -135,8 +137,7 @@ def test_after_a_flush_the_routing_guard_refuses(lab):
 def test_the_flush_opens_everything_without_the_routing_guard(lab):
     lab.nft("flush ruleset")
     for version in ("-4", "-6"):
-        lab.run("pep", ["ip", version, "rule", "del", "pref", "101"])
-        lab.run("pep", ["ip", version, "rule", "del", "pref", "104"])
+        lab.run("pep", ["ip", version, "-batch", "-"], "".join(f"rule del pref {pref}\n" for pref in range(100, 105)))
     check_opens(lab, "laptop", *doors(*LAN), *doors(*PHONE, kind="ping"))
 
 
