@@ -34,6 +34,12 @@ def test_the_checks_read_every_package(ours):
     assert {module.name.partition(".")[0] for module in ours} == set(architecture.PACKAGES)
 
 
+def test_every_module_that_a_table_names_exists(ours):
+    names = {module.name for module in ours}
+    named = {*architecture.PURE, *architecture.PURE_EXTRAS, *architecture.ARROWS, *architecture.STDLIB_ONLY}
+    assert named - names == set()
+
+
 BREACHES = [
     ("against_the_arrows", "enrollment/views.py", "from portal import oidc"),
     ("against_the_arrows", "enrollment/views.py", "import enforcement.models"),
