@@ -1,11 +1,21 @@
 """Addresses of the pages that people use to enrol, to ask and to look."""
 
 from django.urls import path
-from django.views.generic import RedirectView
 
-pattern = RedirectView.as_view(pattern_name="home")
+from enrollment.views import devices, enrolment, requests, resources
+
 urlpatterns = [
-    path("devices/", pattern, name="devices"),
-    path("resources/", pattern, name="resources"),
-    path("requests/", pattern, name="requests"),
+    path("devices/", devices.devices, name="devices"),
+    path("devices/new/", enrolment.device_new, name="device-new"),
+    path("devices/<int:pk>/", devices.device, name="device"),
+    path("devices/<int:pk>/key/", enrolment.device_key, name="device-key"),
+    path("devices/<int:pk>/retire/", devices.device_retire, name="device-retire"),
+    path("devices/<int:pk>/lost/", devices.device_lost, name="device-lost"),
+    path("devices/<int:pk>/found/", devices.device_found, name="device-found"),
+    path("resources/", resources.resources, name="resources"),
+    path("resources/<slug:slug>/request/", resources.request_new, name="request-new"),
+    path("requests/", requests.requests, name="requests"),
+    path("requests/<int:pk>/", requests.request_page, name="request"),
+    path("requests/<int:pk>/cancel/", requests.request_cancel, name="request-cancel"),
+    path("grants/<int:pk>/end/", requests.grant_end, name="grant-end"),
 ]

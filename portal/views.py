@@ -6,16 +6,31 @@ from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from enrollment.models import Device
+from enrollment.views import standing
+from enrollment.views.outcomes import SignedIn
 
 logger = logging.getLogger(__name__)
 
 
 @require_safe
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html")
+def home(request: SignedIn) -> HttpResponse:
+    now = timezone.now()
+    asked = standing.with_answers(standing.current(request.user, now))
+    rows = [(one, standing.grant_of(one), standing.of_any(one, now)) for one in asked]
+    context = {
+        "rows": rows,
+        "is_settled": all(where.is_settled for _asked, _grant, where in rows),
+        "devices": request.user.devices.exclude(state=Device.State.RETIRED).prefetch_related("handshakes__pep"),
+        "to_answer": standing.to_answer(request.user, now).count(),
+        "now": now,
+    }
+    return render(request, "home.html", context)
 
 
 @require_safe

@@ -1,0 +1,83 @@
+"""Asking for access, ending it, and looking for a resource."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.models import Device
+from enrollment.templatetags.times import duration
+
+PRESETS = (900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
+CUSTOM = "custom"
+
+
+class RequestForm(forms.Form):
+    """Which of my devices, how long, and why. The limits are the policy's; the verb checks them again."""
+
+    devices = forms.ModelMultipleChoiceField(
+        label=_("Devices"),
+        queryset=Device.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one device."), "invalid_choice": _("Choose from your own devices.")},
+    )
+    duration = forms.ChoiceField(label=_("How long?"), widget=forms.RadioSelect, error_messages={"required": _("Say for how long.")})
+    minutes = forms.IntegerField(
+        label=_("Minutes"),
+        required=False,
+        min_value=1,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+        help_text=_("Only for another length of time."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Whoever answers reads this. It is kept in the history."),
+        error_messages={"required": _("Say why you need it: somebody has to decide on it.")},
+    )
+    ticket = forms.CharField(
+        label=_("Ticket (optional)"), required=False, max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def __init__(self, *args: Any, devices: QuerySet[Device], longest: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.longest = longest
+        field = self.fields["devices"]
+        if isinstance(field, forms.ModelMultipleChoiceField):
+            field.queryset = devices
+        lengths = [seconds for seconds in PRESETS if seconds <= longest] or [longest]
+        choices = [*((str(seconds), duration(seconds)) for seconds in lengths), (CUSTOM, _("Another length of time"))]
+        length = self.fields["duration"]
+        if isinstance(length, forms.ChoiceField):
+            length.choices = choices
+            length.initial = str(min(lengths, key=lambda seconds: abs(seconds - 3600)))
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("duration") == CUSTOM and "minutes" in cleaned:
+            self._check_minutes(cleaned)
+        elif cleaned.get("duration"):
+            cleaned["seconds"] = int(cleaned["duration"])
+        return cleaned
+
+    def _check_minutes(self, cleaned: dict[str, Any]) -> None:
+        if cleaned["minutes"] is None:
+            self.add_error("minutes", _("Say how many minutes."))
+        elif cleaned["minutes"] * 60 > self.longest:
+            self.add_error("minutes", _("At most %(longest)s.") % {"longest": duration(self.longest)})
+        else:
+            cleaned["seconds"] = cleaned["minutes"] * 60
+
+
+class EndForm(forms.Form):
+    """Why somebody ends what they have."""
+
+    reason = forms.CharField(required=False, max_length=200)
+
+
+class SearchForm(forms.Form):
+    """Words to look for in the catalogue."""
+
+    q = forms.CharField(label=_("Search"), required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"}))

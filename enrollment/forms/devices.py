@@ -1,0 +1,81 @@
+"""Enrolling a device, giving it a new key, and retiring it."""
+
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from enrollment import keys
+from enrollment.lifecycle import Refused, words
+from enrollment.models import Device
+
+
+class Way(TextChoices):
+    """Who makes the private key. It is never kept here, whichever way."""
+
+    BROWSER = "browser", _("In this browser")
+    PASTED = "pasted", _("I have made a key myself")
+    SERVER = "server", _("On the server, for one page")
+
+
+def tidy_name(text: str) -> None:
+    """Refuse what the verb would refuse, with its words, beside the field."""
+    try:
+        words.clean_name(text)
+    except Refused as refused:
+        raise ValidationError(list(refused.reasons)) from refused
+
+
+class NeverEchoed(forms.TextInput):
+    """A text field that is never sent back filled in: somebody may have pasted the private key."""
+
+    def format_value(self, value: object) -> None:
+        return None
+
+
+class KeyForm(forms.Form):
+    """The way a key is made and, unless the server makes it, the public half."""
+
+    way = forms.ChoiceField(label=_("Where is the key made?"), choices=Way, widget=forms.RadioSelect, initial=Way.BROWSER)
+    public_key = forms.CharField(
+        label=_("Public key"),
+        required=False,
+        max_length=200,
+        widget=NeverEchoed(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+        help_text=_(
+            "44 characters that end with =. The public key only: if you paste the private one, throw that key away and make a new one."
+        ),
+    )
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if "way" in cleaned and "public_key" in cleaned and cleaned["way"] != Way.SERVER:
+            self._check_key(cleaned)
+        return cleaned
+
+    def _check_key(self, cleaned: dict[str, Any]) -> None:
+        if not cleaned["public_key"] and cleaned["way"] == Way.BROWSER:
+            self.add_error("way", _("This browser could not make a key: JavaScript is off, or the browser is too old. Choose another way."))
+            return
+        try:
+            cleaned["public_key"] = keys.check(cleaned["public_key"])
+        except keys.BadKey as bad:
+            self.add_error("public_key", str(bad))
+
+
+class EnrolForm(KeyForm):
+    """A new device. Whose it is, its addresses and its state are not asked: the verb decides them."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=words.NAME_LENGTH,
+        validators=[tidy_name],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=_("So that you know it again, for example: Work laptop."),
+    )
+    kind = forms.ChoiceField(label=_("What is it?"), choices=Device.Kind, initial=Device.Kind.LAPTOP)
+    field_order = ("name", "kind", "way", "public_key", "once")

@@ -1,0 +1,45 @@
+"""Instants and durations, as people read them.
+
+Instants are written in UTC and marked, so that `local-time.js` may show the viewer's own
+zone; durations use units that every language shares.
+"""
+
+from datetime import UTC, datetime
+
+from django import template
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """Return the two largest units that say it: 90000 is "1 d 1 h", 59 is "59 s"."""
+    rest = max(0, int(seconds))
+    parts = []
+    for size, unit in UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+@register.simple_tag
+def when(instant: datetime) -> SafeString:
+    """Return an instant as a <time>, in UTC and saying so."""
+    utc = instant.astimezone(UTC)
+    return format_html('<time datetime="{}" data-local>{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", date_format(utc, "j M Y, H:i"))
+
+
+@register.simple_tag
+def left(instant: datetime, now: datetime) -> SafeString:
+    """Return how long it is until then, as a <time> that `countdown.js` keeps true."""
+    return format_html(
+        '<time datetime="{}" data-countdown>{}</time>',
+        f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        duration((instant - now).total_seconds()),
+    )

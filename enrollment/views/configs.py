@@ -1,0 +1,44 @@
+"""The client's file, for the pages that show it: which PEPs it names, and what is shown where.
+
+It names every PEP that the owner may come to need, so that a grant never changes the file.
+"""
+
+from dataclasses import dataclass
+
+from enrollment import clientconf
+from enrollment.models import Device, Pep
+
+
+@dataclass(frozen=True)
+class ClientFile:
+    """What a page shows of one: the text, the name to save it under, and the QR code where the text is whole."""
+
+    text: str
+    tunnel: str
+    qr: str = ""
+    is_whole: bool = False
+
+
+def client_file(device: Device, private_key: str | None = None) -> ClientFile:
+    """Return the file of a device; without the private key a marked place stands for it."""
+    text = clientconf.render(device.addresses, _client_peers(), private_key)
+    tunnel = clientconf.tunnel_name(device.name)
+    if private_key is None:
+        return ClientFile(text, tunnel)
+    try:
+        return ClientFile(text, tunnel, clientconf.qr_svg(text), is_whole=True)
+    except clientconf.TooLong:
+        return ClientFile(text, tunnel, is_whole=True)
+
+
+def _client_peers() -> list[clientconf.ClientPeer]:
+    peps = Pep.objects.filter(is_enabled=True, placements__resource__retired_at=None, placements__isnull=False).distinct()
+    return [
+        clientconf.ClientPeer(public_key=pep.public_key, endpoint=_endpoint(pep), allowed_ips=(pep.prefix_v4, pep.prefix_v6))
+        for pep in peps
+    ]
+
+
+def _endpoint(pep: Pep) -> str:
+    host = f"[{pep.endpoint_host}]" if ":" in pep.endpoint_host else pep.endpoint_host
+    return f"{host}:{pep.endpoint_port}"

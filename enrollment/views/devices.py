@@ -1,0 +1,73 @@
+"""My devices: the list, one device, and how it goes."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from enrollment import keys, lifecycle
+from enrollment.models import Device
+from enrollment.views.configs import client_file
+from enrollment.views.outcomes import SignedIn, answers_conflicts
+
+
+@require_safe
+@login_required
+def devices(request: SignedIn) -> HttpResponse:
+    mine = request.user.devices.prefetch_related("handshakes__pep")
+    return render(
+        request,
+        "enrollment/devices.html",
+        {"devices": mine.exclude(state=Device.State.RETIRED), "retired": mine.filter(state=Device.State.RETIRED)},
+    )
+
+
+@require_safe
+@login_required
+def device(request: SignedIn, pk: int) -> HttpResponse:
+    found = get_object_or_404(request.user.devices.prefetch_related("handshakes__pep"), pk=pk)
+    return render(
+        request,
+        "enrollment/device.html",
+        {
+            "device": found,
+            "fingerprint": keys.fingerprint(found.public_key),
+            "file": client_file(found),
+            "is_retired": found.state == Device.State.RETIRED,
+        },
+    )
+
+
+@require_POST
+@login_required
+@answers_conflicts
+def device_retire(request: SignedIn, pk: int) -> HttpResponse:
+    found = get_object_or_404(request.user.devices, pk=pk)
+    lifecycle.retire_device(found, actor=request.user, reason="retired by its owner", now=timezone.now())
+    messages.success(request, _("%(device)s is retired. Its key will never be accepted again.") % {"device": found.name})
+    return redirect("device", pk=found.pk)
+
+
+@require_POST
+@login_required
+@answers_conflicts
+def device_lost(request: SignedIn, pk: int) -> HttpResponse:
+    """Cut it off at once, reversibly: it may be in the other jacket."""
+    found = get_object_or_404(request.user.devices, pk=pk)
+    lifecycle.suspend_device(found, actor=request.user, reason="reported lost by its owner", now=timezone.now())
+    messages.success(request, _("%(device)s is suspended: its access is being taken away everywhere now.") % {"device": found.name})
+    return redirect("device", pk=found.pk)
+
+
+@require_POST
+@login_required
+@answers_conflicts
+def device_found(request: SignedIn, pk: int) -> HttpResponse:
+    """Let it back in. Whether its owner may is for the verb to say: an admin's suspension stays."""
+    found = get_object_or_404(request.user.devices, pk=pk)
+    lifecycle.resume_device(found, actor=request.user, reason="found again by its owner", now=timezone.now())
+    messages.success(request, _("%(device)s may connect again, where it still has access.") % {"device": found.name})
+    return redirect("device", pk=found.pk)

@@ -1,0 +1,41 @@
+"""What a verb may answer instead of doing it, as a person sees it."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from enrollment.lifecycle import Conflict, Refused
+from enrollment.models import User
+
+P = ParamSpec("P")
+
+
+class SignedIn(HttpRequest):
+    """A request that `login_required` has let through."""
+
+    user: User
+
+
+def answers_conflicts(view: Callable[Concatenate[SignedIn, P], HttpResponse]) -> Callable[Concatenate[SignedIn, P], HttpResponse]:
+    """Show the loser of a race who decided and when (409), and what to do where a verb refuses outright (422)."""
+
+    @wraps(view)
+    def answer(request: SignedIn, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Conflict as conflict:
+            return render(request, "409.html", {"sentence": str(conflict)}, status=409)
+        except Refused as refused:
+            return render(request, "422.html", {"reasons": refused.reasons}, status=422)
+
+    return answer
+
+
+def show_reasons(form: forms.BaseForm, refused: Refused) -> None:
+    """Put a verb's reasons above the form, word for word."""
+    for reason in refused.reasons:
+        form.add_error(None, reason)

@@ -1,0 +1,69 @@
+"""My requests and what came of them: the list, one timeline, cancel, end now."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from enrollment import lifecycle
+from enrollment.forms import EndForm
+from enrollment.models import AccessRequest
+from enrollment.views import standing, timeline
+from enrollment.views.outcomes import SignedIn, answers_conflicts
+
+A_PAGE = 30
+
+
+@require_safe
+@login_required
+def requests(request: SignedIn) -> HttpResponse:
+    now = timezone.now()
+    mine = standing.with_answers(request.user.access_requests.order_by("-created_at", "-id"))
+    page = Paginator(mine, A_PAGE).get_page(request.GET.get("page"))
+    rows = [(asked, standing.of_any(asked, now)) for asked in page]
+    return render(request, "enrollment/requests.html", {"rows": rows, "page": page, "now": now})
+
+
+@require_safe
+@login_required
+def request_page(request: SignedIn, pk: int) -> HttpResponse:
+    now = timezone.now()
+    asked = get_object_or_404(standing.with_answers(request.user.access_requests.all()), pk=pk)
+    grant = standing.grant_of(asked)
+    context = {
+        "asked": asked,
+        "grant": grant,
+        "standing": standing.of_any(asked, now),
+        "steps": timeline.steps(asked, grant, now),
+        "is_waiting": asked.state == AccessRequest.State.PENDING and asked.answer_by > now,
+        "is_unfinished": grant is not None and grant.state in grant.OPEN and grant.ends_at > now,
+        "now": now,
+    }
+    return render(request, "enrollment/request.html", context)
+
+
+@require_POST
+@login_required
+@answers_conflicts
+def request_cancel(request: SignedIn, pk: int) -> HttpResponse:
+    asked = get_object_or_404(request.user.access_requests, pk=pk)
+    lifecycle.cancel_request(asked, actor=request.user, now=timezone.now())
+    messages.success(request, _("The request is cancelled."))
+    return redirect("request", pk=asked.pk)
+
+
+@require_POST
+@login_required
+@answers_conflicts
+def grant_end(request: SignedIn, pk: int) -> HttpResponse:
+    """End my own access now; `pk` is the grant's. No reason is asked for, and none is needed."""
+    grant = get_object_or_404(request.user.grants, pk=pk)
+    form = EndForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    lifecycle.revoke(grant, actor=request.user, reason=reason or "ended by its owner", now=timezone.now())
+    messages.success(request, _("Access is ended. It is confirmed below once every gateway has been read back."))
+    return redirect("request", pk=grant.request_id)

@@ -1,0 +1,122 @@
+"""The catalogue, and asking for one resource."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from enrollment import facts, lifecycle, policy
+from enrollment.forms import RequestForm, SearchForm
+from enrollment.models import AccessRequest, Grant, Resource, User
+from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
+
+A_PAGE = 20
+NAMED = 5  # people by name before "and others"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One resource as one person sees it."""
+
+    resource: Resource
+    until: datetime | None
+    pending: AccessRequest | None
+    reasons: tuple[str, ...]
+
+
+@require_safe
+@login_required
+def resources(request: SignedIn) -> HttpResponse:
+    now = timezone.now()
+    form = SearchForm(request.GET)
+    found = Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep")
+    words = form.cleaned_data["q"] if form.is_valid() else ""
+    for word in words.split():
+        found = found.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(slug__icontains=word))
+    page = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "enrollment/resources.html",
+        {"form": form, "page": page, "offers": _offers(request.user, list(page), now), "words": words, "now": now},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+@answers_conflicts
+def request_new(request: SignedIn, slug: str) -> HttpResponse:
+    now = timezone.now()
+    resource = get_object_or_404(Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep"), slug=slug)
+    asking = facts.asking(request.user, resource, now)
+    extends = _to_extend(request, resource, now)
+    form = RequestForm(
+        request.POST or None, devices=request.user.devices.usable(), longest=asking.longest_grant or 1, initial=_initial(extends)
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            asked = lifecycle.request_access(
+                request.user,
+                resource=resource,
+                devices=list(form.cleaned_data["devices"]),
+                seconds=form.cleaned_data["seconds"],
+                reason=form.cleaned_data["reason"],
+                ticket=form.cleaned_data["ticket"],
+                extends=extends,
+                now=now,
+            )
+        except lifecycle.Refused as refused:
+            show_reasons(form, refused)
+        else:
+            messages.success(request, _("You have asked for %(resource)s.") % {"resource": resource.name})
+            return redirect("request", pk=asked.pk)
+    return render(
+        request,
+        "enrollment/request_new.html",
+        {
+            "form": form,
+            "resource": resource,
+            "asking": asking,
+            "reasons": policy.may_ask(asking, now),
+            "approvers": list(facts.approvers_of(resource).exclude(pk=request.user.pk)[: NAMED + 1]),
+            "named": NAMED,
+            "extends": extends,
+            "latest_end": now + timedelta(seconds=asking.longest_grant),
+            "now": now,
+        },
+    )
+
+
+def _to_extend(request: SignedIn, resource: Resource, now: datetime) -> Grant | None:
+    """Return the grant of mine that `?extends=` names, if it still runs; otherwise it is an ordinary request."""
+    number = request.GET.get("extends", "")
+    if not (number.isascii() and number.isdigit()):
+        return None
+    return request.user.grants.filter(resource=resource).unfinished(now).filter(pk=int(number)).first()
+
+
+def _initial(extends: Grant | None) -> dict[str, object]:
+    return (
+        {"devices": [device.pk for device in extends.devices.all()], "reason": extends.request.reason, "ticket": extends.request.ticket}
+        if extends
+        else {}
+    )
+
+
+def _offers(user: User, page: list[Resource], now: datetime) -> list[Offer]:
+    until: dict[int, datetime] = {}
+    for resource_id, ends_at in user.grants.live(now).filter(resource__in=page).values_list("resource_id", "ends_at"):
+        until[resource_id] = max(ends_at, until.get(resource_id, ends_at))
+    open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
+    pending = {asked.resource_id: asked for asked in open_requests}
+    return [
+        Offer(resource, until.get(resource.pk), pending.get(resource.pk), policy.may_ask(facts.asking(user, resource, now), now))
+        for resource in page
+    ]

@@ -1,0 +1,128 @@
+"""Where a grant or a request stands, said honestly: approved is not enforced, and ended is not confirmed.
+
+What a PEP's kernel was read to hold comes through the relation `enforcements`; times
+decide before states do, so that no dead worker leaves "active" on a screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from enrollment.models import AccessRequest, Grant, Review, User
+
+WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
+RECENT = timedelta(days=1)
+Rows = Sequence[Any]  # of a model of enforcement, which is not imported here
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One word for it, the tone of that word, since when, and the PEPs it speaks of."""
+
+    kind: str
+    tone: str
+    since: datetime | None = None
+    peps: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    is_settled: bool = True
+
+
+def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
+    """Fetch what `of_grant` reads, in a constant number of queries."""
+    return grants.select_related("resource", "ended_by", "request").prefetch_related(
+        "devices", "enforcements__pep", "enforcements__device", "resource__placements__pep"
+    )
+
+
+def with_answers(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+    """Fetch what `waiting_for` reads, and the grant's standing."""
+    grants = Prefetch("grant", queryset=with_standing(Grant.objects.all()))
+    return requests.select_related("resource", "closed_by").prefetch_related(
+        "devices", "reviews__reviewer", "policy_version__stages__group", grants
+    )
+
+
+def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
+    """Find what matters today: what waits, what runs, and what ended less than a day ago."""
+    waits = Q(state=AccessRequest.State.PENDING, answer_by__gt=now)
+    runs = Q(grant__ends_at__gt=now - RECENT) & (Q(grant__ended_at=None) | Q(grant__ended_at__gt=now - RECENT))
+    unconfirmed = Q(grant__enforcements__state__in=(WANTED, IN_FORCE, ENDING))
+    return user.access_requests.filter(waits | runs | unconfirmed).distinct().order_by("-created_at", "-id")
+
+
+def to_answer(user: User, now: datetime) -> QuerySet[AccessRequest]:
+    """Find what somebody of these groups has not answered yet; whether they may is judged when they do."""
+    open_requests = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
+    theirs = open_requests.filter(policy_version__stages__group__in=user.groups.all())
+    return theirs.exclude(requester=user).exclude(reviews__reviewer=user).distinct()
+
+
+def of_grant(grant: Grant, now: datetime) -> Standing:
+    rows = list(grant.enforcements.all())
+    if grant.state == Grant.State.REVOKED or grant.ends_at <= now:
+        return _ended(grant, rows)
+    if grant.starts_at > now:
+        return Standing("scheduled", "waiting", grant.starts_at)
+    held = [row for row in rows if row.state == IN_FORCE]
+    wanted = [row for row in rows if row.state == WANTED]
+    errors = tuple(dict.fromkeys(f"{row.pep}: {row.error}" for row in rows if row.error))
+    since = max((row.in_force_at for row in held if row.in_force_at), default=None)
+    if held and not wanted:
+        return Standing("in force", "good", since, peps=_names(held), errors=errors)
+    if held:
+        return Standing("partly", "busy", since, peps=_names(held), missing=_names(wanted), errors=errors, is_settled=False)
+    if rows and not wanted:
+        return Standing("held back", "bad", peps=_names(rows), errors=errors)
+    peps = _names(wanted) or tuple(str(placement.pep) for placement in grant.resource.placements.all() if placement.pep.is_enabled)
+    return Standing("applying" if peps else "nowhere", "busy" if peps else "bad", missing=peps, errors=errors, is_settled=False)
+
+
+def _ended(grant: Grant, rows: Rows) -> Standing:
+    since = grant.ended_at if grant.state == Grant.State.REVOKED else grant.ends_at
+    kind = "revoked" if grant.state == Grant.State.REVOKED else "expired"
+    unconfirmed = [row for row in rows if row.state != GONE]
+    errors = tuple(dict.fromkeys(f"{row.pep}: {row.error}" for row in unconfirmed if row.error))
+    if unconfirmed:
+        return Standing(f"{kind}, unconfirmed", "busy", since, missing=_names(unconfirmed), errors=errors, is_settled=False)
+    return Standing(kind, "quiet", since, peps=_names(rows))
+
+
+def of_request(request: AccessRequest, now: datetime) -> Standing:
+    """Where a request stands that has no grant; one whose time ran out has lapsed, whoever has noticed."""
+    if request.state != AccessRequest.State.PENDING:
+        return Standing(request.state, "bad" if request.state == AccessRequest.State.DENIED else "quiet", request.closed_at)
+    if request.answer_by <= now:
+        return Standing("lapsed", "quiet", request.answer_by)
+    return Standing("pending", "waiting", request.created_at, missing=waiting_for(request), is_settled=False)
+
+
+def grant_of(request: AccessRequest) -> Grant | None:
+    """Return what a request became, if it became anything."""
+    return getattr(request, "grant", None)
+
+
+def of_any(request: AccessRequest, now: datetime) -> Standing:
+    """Where a request stands, or the grant it became."""
+    grant = grant_of(request)
+    return of_grant(grant, now) if grant else of_request(request, now)
+
+
+def waiting_for(request: AccessRequest) -> tuple[str, ...]:
+    """Return the groups whose answer is still missing."""
+    said = [review.stage_id for review in request.reviews.all() if review.verdict == Review.Verdict.APPROVE]
+    return tuple(group_in_words(str(stage.group)) for stage in request.policy_version.stages.all() if said.count(stage.pk) < stage.need)
+
+
+def group_in_words(name: str) -> str:
+    """Return a group's name without the source that goes before it."""
+    return name.rpartition(":")[2]
+
+
+def _names(rows: Rows) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(row.pep) for row in rows))

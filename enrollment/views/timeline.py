@@ -1,0 +1,84 @@
+"""What happened to one request, in order: asked, answered, decided, in force, ended, confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from enrollment.models import AccessRequest, Grant
+from enrollment.templatetags.times import duration
+from enrollment.views.standing import of_request
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened, or is still to come."""
+
+    at: datetime
+    words: str
+    tone: str = "quiet"
+    says: str = ""
+
+
+def steps(asked: AccessRequest, grant: Grant | None, now: datetime) -> list[Step]:
+    """Return what happened so far and, at its end, what will happen by itself."""
+    found = [Step(asked.created_at, _("You asked for %(time)s") % {"time": duration(asked.seconds)}, says=asked.reason), *_reviews(asked)]
+    if grant is None:
+        return [*found, *_without_grant(asked, now)]
+    found += [*_in_force(grant), *_end(grant, now), *_gone(grant)]
+    return sorted(found, key=lambda step: step.at)
+
+
+def _reviews(asked: AccessRequest) -> list[Step]:
+    words = {"approve": _("%(person)s approved"), "deny": _("%(person)s denied")}
+    tones = {"approve": "good", "deny": "bad"}
+    return [
+        Step(review.created_at, words[review.verdict] % {"person": review.reviewer}, tones[review.verdict], review.comment)
+        for review in asked.reviews.all()
+    ]
+
+
+def _without_grant(asked: AccessRequest, now: datetime) -> list[Step]:
+    where = of_request(asked, now)
+    at = where.since or now
+    if where.kind == AccessRequest.State.CANCELLED:
+        return [Step(at, _("You cancelled it"))]
+    if where.kind == AccessRequest.State.LAPSED:
+        return [Step(at, _("Nobody answered in time, so it ended by itself. You can ask again"))]
+    if where.kind == AccessRequest.State.WITHDRAWN:
+        return [Step(at, _("Withdrawn: the account, a device or the resource is gone"))]
+    if where.kind == AccessRequest.State.PENDING:
+        return [Step(asked.answer_by, _("If nobody answers by now, the request ends by itself"), "waiting")]
+    return []
+
+
+def _in_force(grant: Grant) -> list[Step]:
+    return [
+        Step(
+            row.in_force_at,
+            _("In force on %(pep)s for %(device)s, read back from its kernel") % {"pep": row.pep, "device": row.device},
+            "good",
+        )
+        for row in grant.enforcements.all()
+        if row.in_force_at
+    ]
+
+
+def _end(grant: Grant, now: datetime) -> list[Step]:
+    if grant.state == Grant.State.REVOKED and grant.ended_at:
+        by_owner = grant.ended_by_id == grant.user_id
+        words = _("You ended it") if by_owner else _("%(person)s ended it") % {"person": grant.ended_by or _("The portal")}
+        return [Step(grant.ended_at, words, says=grant.end_reason)]
+    if grant.ends_at <= now:
+        return [Step(grant.ends_at, _("Time was up"))]
+    return [Step(grant.ends_at, _("It will end by itself, even if every server of ours is down by then"), "waiting")]
+
+
+def _gone(grant: Grant) -> list[Step]:
+    return [
+        Step(row.gone_at, _("Gone from %(pep)s for %(device)s, confirmed by its kernel") % {"pep": row.pep, "device": row.device}, "quiet")
+        for row in grant.enforcements.all()
+        if row.gone_at
+    ]

@@ -1,0 +1,23 @@
+/* Copies a config, or saves it as a file. Both take the text that the page shows, and send nothing. */
+
+for (const buttons of document.querySelectorAll("[data-needs-script]")) buttons.hidden = false;
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy], [data-download]");
+  const config = button?.closest("[data-config]");
+  if (!config) return;
+  const text = config.querySelector("[data-config-text]").textContent;
+  if (button.matches("[data-download]")) return save(text, config.dataset.name);
+  await navigator.clipboard.writeText(text);
+  const before = button.textContent;
+  button.textContent = button.dataset.done;
+  setTimeout(() => { button.textContent = before; }, 2000);
+});
+
+function save(text, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
