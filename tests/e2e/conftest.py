@@ -1,0 +1,96 @@
+"""The browser harness: one site and one Chromium for all tests here, and a fresh context for each person in each test.
+
+`person("alice")` is a page, signed in, whose CSP reports must be none at the end;
+`sign_in(page, "alice")` signs in by the provider; `check_looks(page, "home")` looks at it.
+`world` lets a test use the site's database, which is kept for the whole run: tests name their own things.
+"""
+
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.looks import collect_csp_reports
+from tests.e2e.site import Site
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+DESK = {"width": 1280, "height": 900}
+NAMES = {"alice": "Alice Adler", "bob": "Bob Brandt", "carol": "Carol Conti", "dave": "Dave Dubois", "erin": "Erin Evans"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    with Site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def world(site, django_db_blocker, monkeypatch):
+    """Let the test use the site's own database, and keep what it does there, as the site does."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")  # Playwright keeps a loop in this thread, and nothing of ours runs in it
+    ours = connections["default"]
+    with django_db_blocker.unblock():
+        connections["default"] = site.connection()
+        yield site
+        connections["default"].close()
+        connections["default"] = ours
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visitor(site, browser: Browser):
+    """Open a page for somebody who is not signed in: `visitor()`; keywords go to Playwright's new_context."""
+    opened = []
+
+    def open_page(**options) -> Page:
+        context = browser.new_context(**{"base_url": site.url, "viewport": DESK, **options})
+        context.set_default_timeout(15_000)
+        opened.append((context, collect_csp_reports(context)))
+        return context.new_page()
+
+    yield open_page
+    for context, reports in opened:
+        context.close()
+        assert reports == []
+
+
+@pytest.fixture
+def person(visitor):
+    """Open a page for somebody who is signed in: `person("alice")`."""
+
+    def open_page(name: str, **options) -> Page:
+        page = visitor(**options)
+        sign_in(page, name)
+        return page
+
+    return open_page
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Sign in by the provider, as people do, and arrive at home."""
+    page.goto("/")
+    page.get_by_role("button", name="Sign in with").click()
+    page.get_by_role("button", name=f"Sign in as {NAMES[name]}").click()
+    page.get_by_role("heading", name=f"Hello {NAMES[name].split()[0]}").wait_for()

