@@ -68,7 +68,7 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     done.drift += blame.with_remedies(found, todo)
     _journal(memory, todo, request, now, done)
     placements = _carry_out(kernel, caps, seen, keep, todo, done)
-    done.changed = bool(todo) or kernel.commits != commits
+    done.changed = bool(todo) or bool(done.drift) or kernel.commits != commits
     _read_back(kernel, seen, placements, request, done)
     structural = keep is not None or bool(todo.drop_placements or todo.replace_placements or todo.add_placements)
     expected = seen.genid + kernel.commits - commits

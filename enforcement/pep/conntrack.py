@@ -1,8 +1,10 @@
 """Forget the flows of a device to a resource, so that they cannot outlive the access.
 
 Entries are deleted by the pair (device, resource's overlay address) of their original
-direction: by device alone, its other granted streams would be cut too (FACTS R27). The
-kernel filters (CTA_FILTER); where it is too old for that, `conntrack -D` does the same.
+direction: by device alone, its other granted streams would be cut too (FACTS R27). For
+IPv4 the kernel filters (CTA_FILTER), and where it is too old for that, `conntrack -D`
+does the same. For IPv6 the kernel's filter is the wrong way round (ctnetlink compares
+for inequality, seen on 6.18): it would forget everybody else's flows, so we look ourselves.
 """
 
 from __future__ import annotations
@@ -10,16 +12,21 @@ from __future__ import annotations
 import errno
 import struct
 import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from ipaddress import IPv6Address
 
-from enforcement.pep.netlink import ACKNOWLEDGE, NESTED, Netlink, NetlinkError, attribute
+from enforcement.pep.netlink import ACKNOWLEDGE, DUMP, NESTED, Netlink, NetlinkError, attribute, attributes
 from enforcement.pep.state import Address
 
 CONNTRACK = "/usr/sbin/conntrack"
-DELETE = 1 << 8 | 2
-TUPLE_ORIGINAL, TUPLE_IP, FILTER = 1, 1, 25
+GET, DELETE = 1 << 8 | 1, 1 << 8 | 2
+TUPLE_ORIGINAL, TUPLE_IP, ID, ZONE, FILTER = 1, 1, 12, 18, 25
 SOURCE_FLAG, DESTINATION_FLAG = 1, 2
-FAMILIES = {4: 2, 6: 10}
-SOURCE_AND_DESTINATION = {4: (1, 2), 6: (3, 4)}
+V4_SOURCE, V4_DESTINATION, V6_SOURCE, V6_DESTINATION = 1, 2, 3, 4
+INET, INET6 = 2, 10
+
+Flow = tuple[Address | None, Address | None]
 
 
 class Conntrack:
@@ -29,30 +36,59 @@ class Conntrack:
         """Open a netfilter socket of its own."""
         self._netlink = Netlink()
 
-    def forget(self, device: Address | None, overlay: Address | None) -> None:
-        """Delete the flows that `device` began towards `overlay`; None stands for any, but not twice."""
-        if device is None and overlay is None:
+    def forget(self, flows: Iterable[Flow]) -> None:
+        """Delete the flows that each device began towards each resource address; None stands for any, but not twice."""
+        wanted = list(flows)
+        if (None, None) in wanted:
             raise ValueError("every flow of everybody would be forgotten")
+        for device, overlay in wanted:
+            if not isinstance(device or overlay, IPv6Address):
+                self._forget_v4(device, overlay)
+        if v6 := {flow for flow in wanted if isinstance(flow[0] or flow[1], IPv6Address)}:
+            self._forget_v6(v6)
+
+    def _forget_v4(self, device: Address | None, overlay: Address | None) -> None:
         try:
-            for _ in self._netlink.ask(DELETE, ACKNOWLEDGE, _filter(device, overlay)):
-                pass
+            self._delete(_filter(device, overlay))
         except NetlinkError as error:
-            if error.errno == errno.ENOENT:
-                return
-            _spawn(device, overlay)
+            if error.errno != errno.ENOENT:
+                _spawn(device, overlay)
+
+    def _forget_v6(self, wanted: set[Flow]) -> None:
+        for entry in list(self._v6_entries(wanted)):
+            # it may have ended by itself since we looked
+            with suppress(NetlinkError):
+                self._delete(entry)
+
+    def _v6_entries(self, wanted: set[Flow]) -> Iterator[bytes]:
+        for body in self._netlink.ask(GET, DUMP, _nfgenmsg(INET6)):
+            parts = dict(attributes(body, 4))
+            ends = dict(attributes(dict(attributes(parts[TUPLE_ORIGINAL]))[TUPLE_IP]))
+            if V6_SOURCE not in ends:
+                continue
+            device, overlay = IPv6Address(ends[V6_SOURCE]), IPv6Address(ends[V6_DESTINATION])
+            if wanted & {(device, overlay), (device, None), (None, overlay)}:
+                kept = b"".join(attribute(kind, parts[kind]) for kind in (ID, ZONE) if kind in parts)
+                yield _nfgenmsg(INET6) + attribute(NESTED | TUPLE_ORIGINAL, parts[TUPLE_ORIGINAL]) + kept
+
+    def _delete(self, payload: bytes) -> None:
+        for _ in self._netlink.ask(DELETE, ACKNOWLEDGE, payload):
+            pass
 
 
 def _filter(device: Address | None, overlay: Address | None) -> bytes:
-    version = (device or overlay).version  # type: ignore[union-attr]
-    source, destination = SOURCE_AND_DESTINATION[version]
-    addresses = attribute(source, device.packed) if device else b""
-    addresses += attribute(destination, overlay.packed) if overlay else b""
+    addresses = attribute(V4_SOURCE, device.packed) if device else b""
+    addresses += attribute(V4_DESTINATION, overlay.packed) if overlay else b""
     flags = (SOURCE_FLAG if device else 0) | (DESTINATION_FLAG if overlay else 0)
     return (
-        struct.pack("=BBH", FAMILIES[version], 0, 0)
+        _nfgenmsg(INET)
         + attribute(NESTED | TUPLE_ORIGINAL, attribute(NESTED | TUPLE_IP, addresses))
         + attribute(NESTED | FILTER, attribute(1, struct.pack("=I", flags)) + attribute(2, struct.pack("=I", 0)))
     )
+
+
+def _nfgenmsg(family: int) -> bytes:
+    return struct.pack("=BBH", family, 0, 0)
 
 
 def _spawn(device: Address | None, overlay: Address | None) -> None:

@@ -15,20 +15,22 @@ from enforcement.pep.drift import Drift
 from enforcement.pep.kernel import Kernel, KernelError, NftError
 from enforcement.pep.memory import Marks
 
+ROUTING_WORDS = "the routing rules down to the guard's were changed by hand; the guard's own are put back"
+
 
 def stand(kernel: Kernel, caps: Caps, marks: Marks, *, touched: bool) -> tuple[Marks, list[Drift], str]:
     """Return what to remember of the guards, the drift seen, and why they do not stand (empty where they do)."""
     drift: list[Drift] = []
     script = ruleset.guard(caps)
     text = hashlib.sha256(repr((script, ruleset.routing_guard(caps))).encode()).hexdigest()
-    known = marks.guard_of == text
+    known = marks.guard_of == text and marks.boot == kernel.boot()  # nobody is blamed for a restart
     guard, rules = marks.guard, kernel.rules()
     try:
         if touched or not known:
             guard = _table(kernel, script, marks.guard if known else None, drift) or ""
         if not known or rules != marks.rules:
-            if known and marks.boot == kernel.boot():
-                drift.append(Drift("routing guard changed", {}, "the routing rules were changed by hand; put back"))
+            if known:
+                drift.append(Drift("routing guard changed", {}, ROUTING_WORDS))
             _route(kernel, caps)
             rules = kernel.rules()
     except (NftError, KernelError) as error:

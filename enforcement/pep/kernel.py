@@ -102,8 +102,7 @@ class Kernel:
 
     def forget(self, flows: Iterable[tuple[Address | None, Address | None]]) -> None:
         """Forget the flows between (device, resource address)."""
-        for device, overlay in flows:
-            self._flows.forget(device, overlay)
+        self._flows.forget(flows)
 
     def show(self) -> wg.Interface:
         """Read the WireGuard interface back. Raises KernelError where it is missing."""

@@ -68,7 +68,7 @@ def parse(commands: str) -> dict[Element, int | None]:
     return found
 
 
-_COMMAND = re.compile(r"^(add|delete) element inet lychgate (\S+) \{ (.*) \}$", re.MULTILINE)
+_COMMAND = re.compile(r"^(add|delete) element inet lychgate (device-access-to-\S+) \{ (.*) \}$", re.MULTILINE)
 
 
 def _commands(name: str, group: list[tuple[Address, int | None]]) -> str:

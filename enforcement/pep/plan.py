@@ -91,10 +91,12 @@ def plan(held: State, wanted: State, horizon: Horizon, scope: Scope | None = Non
     """Compare. `odd_peers` are keys whose AllowedIPs hold more than single addresses; `scope` None means everything."""
     drop, change, add = _placements(held.placements, wanted.placements, scope)
     drop_peers, strip, set_peers, moved = _peers(held.peers, wanted.peers, scope, odd_peers)
-    expel, shorten, admit = _admissions(held, wanted, horizon, scope, moved)
     dropped = {placement.slug for placement in drop}
+    # a resource that goes takes its admissions with it, also where another one of that name comes at once
+    staying = tuple(a for a in held.admissions if a.resource not in dropped)
+    expel, shorten, admit = _admissions(staying, wanted, horizon, scope, moved)
     return Plan(
-        expel=tuple(a for a in expel if a.resource not in dropped),
+        expel=expel,
         shorten=shorten,
         drop_placements=drop,
         forget=flows(held.placements, expel, (*drop, *(old for old, _ in change)), moved),
@@ -171,13 +173,14 @@ def _peers(
 
 
 def _admissions(
-    held: State, wanted: State, horizon: Horizon, scope: Scope | None, moved: frozenset[Address]
+    held: Iterable[Admission], wanted: State, horizon: Horizon, scope: Scope | None, moved: frozenset[Address]
 ) -> tuple[tuple[Admission, ...], tuple[Admission, ...], tuple[Admission, ...]]:
-    before: Mapping[Pair, int] = {(a.resource, a.address): a.deadline for a in held.admissions}
+    held = tuple(held)
+    before: Mapping[Pair, int] = {(a.resource, a.address): a.deadline for a in held}
     after = {(a.resource, a.address): a.deadline for a in wanted.admissions if horizon.until(a.deadline) > horizon.now}
     expel = [
         a
-        for a in held.admissions
+        for a in held
         if a.address in moved or ((a.resource, a.address) not in after and (scope is None or scope.holds(a.resource, a.address)))
     ]
     shorten: list[Admission] = []
