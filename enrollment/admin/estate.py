@@ -1,0 +1,151 @@
+"""PEPs and resources: what a new admin fills in first. Each save is written down and told to the PEPs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import IntegrityError, models
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from enrollment import lifecycle
+from enrollment.admin.mixins import Inline, Kept, RowAdmin, keeps, viewer
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin_forms.answers import NothingForm
+from enrollment.admin_forms.estate import PepForm, PlacementForm, PortForm, ResourceForm
+from enrollment.admin_forms.formsets import PlacementFormSet, PortFormSet
+from enrollment.lifecycle import Refused
+from enrollment.models import Pep, Placement, Resource, ResourcePort, User
+
+
+def retire(resource: Resource, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.retire_resource(resource, actor=actor, now=now)
+    return gettext("Retired. Nobody reaches it from now on; its history stays.")
+
+
+class EstateAdmin(Kept, RowAdmin):
+    """Saves what an admin keeps, with an audit event for each row, in one transaction."""
+
+    fixed: tuple[str, ...] = ()  # once saved
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ANN401 - as Django's
+        return [*super().get_readonly_fields(request, obj), *(self.fixed if obj else ())]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Say it in words when somebody else was faster, or a verb refuses what the form let through; nothing is saved then."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:
+            taken = gettext("Somebody else took the same name or address a moment ago. Nothing was saved: look, and try again.")
+            self.message_user(request, taken, messages.ERROR)
+        except Refused as refused:
+            self.message_user(request, " ".join(refused.reasons), messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - as Django's
+        super().save_related(request, form, formsets, change)
+        now = timezone.now()
+        if self.row_changed(form) or not change:
+            self.tell(request, form.instance, "changed" if change else "added", now)
+        for formset in formsets:
+            self._tell_rows(request, formset, now)
+
+    def row_changed(self, form: Any) -> bool:  # noqa: ANN401 - as Django's
+        return bool(form.has_changed())
+
+    def tell(self, request: HttpRequest, obj: models.Model, verb: str, now: datetime) -> None:
+        lifecycle.estate_changed(obj, actor=viewer(request), verb=verb, now=now)
+
+    def _tell_rows(self, request: HttpRequest, formset: BaseInlineFormSet[Any, Any, Any], now: datetime) -> None:
+        for obj in formset.new_objects:
+            self.tell(request, obj, "added", now)
+        for obj, _fields in formset.changed_objects:
+            self.tell(request, obj, "changed", now)
+        for obj in formset.deleted_objects:
+            self.tell(request, obj, "removed", now)
+
+
+class PlacedInline(Kept, Inline):
+    model = Placement
+    readonly_fields = ("resource", "overlay_v4", "target_v4", "overlay_v6", "target_v6", "is_on_pep")
+    fields = readonly_fields
+    extra = 0
+    verbose_name_plural = _("resources here")
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Pep)
+class PepAdmin(EstateAdmin):
+    """Gateways. One that is not needed any more is switched off, never deleted."""
+
+    form = PepForm
+    fixed = ("name",)
+    list_display = ["name", "endpoint", "prefix_v4", "prefix_v6", "is_enabled"]
+    search_fields = ["name", "endpoint_host"]
+    inlines = [PlacedInline]
+
+    @admin.display(description=_("endpoint"))
+    def endpoint(self, pep: Pep) -> str:
+        host = f"[{pep.endpoint_host}]" if ":" in pep.endpoint_host else pep.endpoint_host
+        return f"{host}:{pep.endpoint_port}"
+
+
+class PortInline(Kept, Inline):
+    model = ResourcePort
+    form = PortForm
+    formset = PortFormSet
+    extra = 1
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return keeps(request)  # a port that is closed is a change of the resource, and written down
+
+
+class PlacementInline(Kept, Inline):
+    model = Placement
+    form = PlacementForm
+    formset = PlacementFormSet
+    extra = 1
+    verbose_name_plural = _("placements: leave an overlay address empty to get the next free one of the PEP")
+
+
+@admin.register(Resource)
+class ResourceAdmin(EstateAdmin, VerbAdmin):
+    """Services that people ask for."""
+
+    verbs = (Verb("retire", _("Retire …"), _("Retire these resources?"), _("Retire"), retire, keeps, NothingForm, is_grave=True),)
+    form = ResourceForm
+    fixed = ("slug",)
+    list_display = ["name", "slug", "policy", "on_ports", "where", "retired_at"]
+    list_filter = ["policy", ("retired_at", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "slug", "description"]
+    inlines = [PortInline, PlacementInline]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Resource]:
+        return super().get_queryset(request).select_related("policy").prefetch_related("ports", "placements__pep")
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        retired = isinstance(obj, Resource) and obj.retired_at is not None
+        return keeps(request) and not retired
+
+    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+        return obj.retired_at is None
+
+    @admin.display(description=_("ports"))
+    def on_ports(self, resource: Resource) -> str:
+        return ", ".join(str(port) for port in resource.ports.all())
+
+    @admin.display(description=_("on"))
+    def where(self, resource: Resource) -> str:
+        return ", ".join(str(placement.pep) for placement in resource.placements.all()) or gettext("no PEP yet")

@@ -1,0 +1,111 @@
+"""Grants, with where each stands on its PEPs as read back; the one thing to do here is to revoke."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from enrollment import lifecycle
+from enrollment.admin.filters import GrantFilter, overseen
+from enrollment.admin.mixins import RowAdmin, Shared, answers, reads_all, viewer
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.durations import exact
+from enrollment.models import Grant, Review, User
+from enrollment.policy import in_words
+
+NOT_YET = _("not confirmed yet")
+
+
+def revoke(grant: Grant, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.revoke(grant, actor=actor, reason=given["reason"], now=now)
+    return gettext("Revoked. Whether the PEPs have let go of it stands at the grant, once they were read back.")
+
+
+def may_revoke_something(request: HttpRequest) -> bool:
+    return viewer(request).is_admin or answers(request)
+
+
+def enforcement_words(row: Any) -> str:  # noqa: ANN401 - enforcement's rows are read through the relation, not imported
+    """Return one PEP's standing: what its kernel said, and when."""
+    where, at = f"{row.device} · {row.pep}", "%Y-%m-%d %H:%M:%S UTC"
+    words = {
+        "in_force": row.in_force_at and gettext("in force since %s") % f"{row.in_force_at:{at}}",
+        "ending": row.ending_at and gettext("ending since %s, not confirmed yet") % f"{row.ending_at:{at}}",
+        "gone": row.gone_at and gettext("gone, confirmed at %s") % f"{row.gone_at:{at}}",
+    }
+    return f"{where}: {words.get(row.state) or row.get_state_display()}{f' ({row.error})' if row.error else ''}"
+
+
+@admin.register(Grant)
+class GrantAdmin(Shared, VerbAdmin):
+    """Who has what until when, and whether it is so."""
+
+    verbs = (Verb("revoke", _("Revoke …"), _("Revoke these grants?"), _("Revoke"), revoke, may_revoke_something, is_grave=True),)
+    list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement"]
+    list_filter = [GrantFilter, "state", "is_break_glass", "review_due", ("resource", admin.RelatedOnlyFieldListFilter)]
+    search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]
+    search_help_text = _("Who, or what")
+    ordering = ["-created_at", "-id"]
+    list_select_related = ["user", "resource"]
+    readonly_fields = (
+        *("user", "resource", "with_devices", "starts_at", "ends_at", "lasts", "standing", "enforcement"),
+        *("request", "policy_version", "extends", "created_at", "ended_at", "ended_by", "end_reason", "is_break_glass", "review_due"),
+    )
+    fields = readonly_fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        rows = super().get_queryset(request).select_related("user", "resource", "request__requester", "request__resource")
+        rows = rows.prefetch_related("devices", "enforcements__device", "enforcements__pep")
+        if reads_all(request):
+            return rows
+        user = viewer(request)
+        return rows.filter(Q(pk__in=overseen(user).values("pk")) | Q(user=user))
+
+    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+        return obj.state in Grant.OPEN
+
+    @admin.display(description=_("devices"))
+    def with_devices(self, grant: Grant) -> str:
+        return ", ".join(str(device) for device in grant.devices.all())
+
+    @admin.display(description=_("lasts"))
+    def lasts(self, grant: Grant) -> str:
+        return exact(int((grant.ends_at - grant.starts_at).total_seconds()))
+
+    @admin.display(description=_("standing"))
+    def standing(self, grant: Grant) -> str:
+        now = timezone.now()
+        if grant.state == Grant.State.REVOKED and grant.ended_at:
+            by = grant.ended_by or gettext("the system")
+            return gettext("revoked by %(by)s on %(at)s") % {"by": by, "at": in_words(grant.ended_at)}
+        if grant.ends_at <= now:
+            return gettext("expired")
+        return gettext("live") if grant.starts_at <= now else gettext("to come")
+
+    @admin.display(description=_("on the PEPs, as read back"))
+    def enforcement(self, grant: Grant) -> str:
+        rows = list(grant.enforcements.all())
+        return "\n".join(enforcement_words(row) for row in rows) or str(NOT_YET)
+
+
+@admin.register(Review)
+class ReviewAdmin(Shared, RowAdmin):
+    """Who answered what; approvers see their own."""
+
+    list_display = ["created_at", "reviewer", "request", "verdict", "comment"]
+    list_filter = ["verdict"]
+    search_fields = ["reviewer__name", "requester__name", "request__resource__name", "comment"]
+    ordering = ["-created_at", "-id"]
+    date_hierarchy = "created_at"
+    list_select_related = ["reviewer", "requester", "request__requester", "request__resource", "stage__group"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
+        rows = super().get_queryset(request)
+        return rows if reads_all(request) else rows.filter(reviewer=viewer(request))

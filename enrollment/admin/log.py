@@ -1,0 +1,48 @@
+"""The audit log, to read, to search, and to verify on demand."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from enrollment import audit
+from enrollment.admin.mixins import Frozen, RowAdmin
+from enrollment.models import AuditEvent, AuditHead
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(Frozen, RowAdmin):
+    """What happened, newest first."""
+
+    change_list_template = "admin/enrollment/auditevent_list.html"
+    list_display = ["seq", "at", "verb", "actor", "subject_type", "subject"]
+    list_filter = ["verb", "subject_type"]
+    search_fields = ["actor", "subject", "verb"]
+    search_help_text = _("Who, about what, or which verb")
+    date_hierarchy = "at"
+    readonly_fields = ("seq", "at", "verb", "actor", "actor_id", "subject_type", "subject", "subject_id", "what", "previous", "hash")
+    fields = readonly_fields
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path("verify/", self.admin_site.admin_view(self.verify_view), name="enrollment_auditevent_verify"), *super().get_urls()]
+
+    def verify_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Read the whole chain, and say whether it holds. It reads only; POST, because it takes as long as the log is."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "title": _("Verify the audit log"), "opts": self.opts, "media": self.media}
+        if request.method == "POST":
+            context |= {"problems": audit.verify(), "head": AuditHead.objects.first(), "at": timezone.now(), "ran": True}
+        return TemplateResponse(request, "admin/enrollment/verify.html", context)
+
+    @admin.display(description=_("data"))
+    def what(self, event: AuditEvent) -> str:
+        return json.dumps(event.data, indent=2, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,94 @@
+"""Who may open what in the admin, from the three flags of an account; no rows of permissions.
+
+Admins keep the estate, auditors read everything and change nothing, approvers see what they
+may answer and what belongs to them. Nobody deletes. A class says which of these it is by the
+mixin it has; a verb decides again, per object, whatever a page let through.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from enrollment.models import Stage, User
+
+if TYPE_CHECKING:
+    Rows = admin.ModelAdmin[Any]
+    Inline = admin.TabularInline[Any, Any]
+else:
+    Rows, Inline = admin.ModelAdmin, admin.TabularInline
+
+
+def viewer(request: HttpRequest) -> User:
+    """Return who asks; the admin site has checked already that it is somebody of ours."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def reads_all(request: HttpRequest) -> bool:
+    """Tell whether this is an admin or an auditor."""
+    user = viewer(request)
+    return user.is_active and (user.is_admin or user.is_auditor)
+
+
+def keeps(request: HttpRequest) -> bool:
+    """Tell whether this is an admin."""
+    return viewer(request).is_admin
+
+
+def answers(request: HttpRequest) -> bool:
+    """Tell whether some policy ever named a group of this person's; whether for one request, the verb says."""
+    user = viewer(request)
+    return user.is_active and Stage.objects.filter(group__memberships__user=user).exists()
+
+
+class Frozen:
+    """Nobody adds, changes or deletes; admins and auditors read. For inlines as well."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return reads_all(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+class Kept(Frozen):
+    """Admins add and change; auditors read; nobody deletes."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return keeps(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return keeps(request)
+
+
+class Shared(Frozen):
+    """Everybody who may open the admin looks in; `get_queryset` says at which rows."""
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        user = viewer(request)
+        return user.is_active and user.is_staff
+
+
+class RowAdmin(Rows):
+    """What all our lists share: a look of our own, no counting of whole tables, no history of Django's."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    actions_on_bottom = False
+
+    class Media:
+        css = {"all": ["css/admin.css"]}

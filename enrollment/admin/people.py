@@ -1,0 +1,103 @@
+"""People and their groups, as the identity provider says: nobody raises anybody's rights by hand, not even an admin."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from enrollment import lifecycle
+from enrollment.admin.estate import EstateAdmin
+from enrollment.admin.mixins import Frozen, Inline, keeps
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin_forms.answers import NothingForm
+from enrollment.admin_forms.people import GroupForm
+from enrollment.models import IdentityProof, Membership, User
+
+
+def disable(user: User, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.disable_user(user, actor=actor, now=now)
+    return gettext("Disabled. Sessions, devices and access stop until somebody enables the account.")
+
+
+def enable(user: User, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.enable_user(user, actor=actor, now=now)
+    return gettext("Enabled.")
+
+
+class MembershipInline(Frozen, Inline):
+    model = Membership
+    readonly_fields = ("group", "source", "since")
+    fields = readonly_fields
+    extra = 0
+
+
+class MemberInline(MembershipInline):
+    readonly_fields = ("user", "source", "since")
+    fields = readonly_fields
+
+
+class ProofInline(Frozen, Inline):
+    """The sign-ins that the provider vouched for; `sid` and the like stay out of sight."""
+
+    model = IdentityProof
+    readonly_fields = ("auth_time", "acr", "amr", "recorded_at", "withdrawn_at")
+    fields = readonly_fields
+    ordering = ["-auth_time"]
+    extra = 0
+    max_num = 20
+
+
+@admin.register(User)
+class UserAdmin(Frozen, VerbAdmin):
+    """Accounts. Name, groups and rights come with each sign-in."""
+
+    verbs = (
+        Verb("disable", _("Disable …"), _("Disable these accounts?"), _("Disable"), disable, keeps, NothingForm, is_grave=True),
+        Verb("enable", _("Enable …"), _("Enable these accounts?"), _("Enable"), enable, keeps, NothingForm),
+    )
+    list_display = ["__str__", "email", "is_active", "is_staff", "is_superuser", "is_auditor", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "is_auditor", "groups"]
+    search_fields = ["name", "email", "subject"]
+    ordering = ["name", "id"]
+    readonly_fields = (
+        *("name", "email", "issuer", "subject", "is_active", "is_staff", "is_superuser", "is_auditor"),
+        *("joined_at", "last_login", "left_at"),
+    )
+    fields = readonly_fields
+    inlines = [MembershipInline, ProofInline]
+
+    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+        return bool(obj.is_active) == (verb.name == "disable")
+
+
+if admin.site.is_registered(Group):
+    admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(EstateAdmin):
+    """Groups come with sign-ins; an admin adds one that a policy needs before anybody of it has signed in."""
+
+    form = GroupForm
+    list_display = ["name", "members"]
+    search_fields = ["name"]
+    fields = ["name"]
+    inlines = [MemberInline]
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        rows: QuerySet[Group] = super().get_queryset(request)
+        return rows.annotate(size=Count("memberships"))
+
+    @admin.display(description=_("members"), ordering="size")
+    def members(self, group: Group) -> int:
+        return int(getattr(group, "size", 0))

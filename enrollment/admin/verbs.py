@@ -1,0 +1,179 @@
+"""Verbs on rows of the admin: a confirm page first, then the verb for each row, each outcome in words.
+
+An action only collects ids (an admin action never asks about single objects), and the page
+that it leads to changes nothing until it is posted. What may happen is decided by the verb
+of `lifecycle`; here its answer is shown. To offer one more, name a `Verb` in `verbs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from enrollment.admin.mixins import RowAdmin, viewer
+from enrollment.admin_forms.answers import Ids, ReasonForm
+from enrollment.lifecycle import Conflict, Refused
+from enrollment.models import User
+
+Answers = Mapping[str, Any]
+Run = Callable[[Any, User, Answers, datetime], str]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing to do to chosen rows: `run` calls the verb of `lifecycle` and returns what happened, in words."""
+
+    name: str
+    label: str | Promise  # in the list of actions
+    question: str | Promise  # above the confirm page
+    button: str | Promise
+    run: Run
+    allowed: Callable[[HttpRequest], bool]
+    form: type[forms.Form] = ReasonForm
+    template: str = "admin/enrollment/confirm.html"
+    is_grave: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a verb answered for one row."""
+
+    words: str
+    level: int
+    status: int
+
+
+class VerbAdmin(RowAdmin):
+    """An admin whose rows can be acted on only by verbs."""
+
+    verbs: Sequence[Verb] = ()
+    change_form_template = "admin/enrollment/change_form.html"
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer our verbs alone: no deleting, nothing that others register."""
+        return {verb.name: (partial(_open_page, verb), verb.name, verb.label) for verb in self.verbs if verb.allowed(request)}
+
+    def get_urls(self) -> list[URLPattern]:
+        mine = []
+        for verb in self.verbs:
+            name = f"{self.opts.app_label}_{self.opts.model_name}_{verb.name}"
+            mine += [
+                path(f"{verb.name}/", self.admin_site.admin_view(partial(self.many_view, verb)), name=f"{name}_many"),
+                path(f"<int:pk>/{verb.name}/", self.admin_site.admin_view(partial(self.one_view, verb)), name=name),
+            ]
+        return [*mine, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "verbs": self._offered(request, object_id)})
+
+    def rows(self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], now: datetime) -> list[Any]:
+        """Return what the confirm page shows for each row."""
+        return list(chosen)
+
+    def _offered(self, request: HttpRequest, object_id: str) -> list[dict[str, Any]]:
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            return []
+        base = f"admin:{self.opts.app_label}_{self.opts.model_name}_"
+        return [
+            {"url": reverse(base + verb.name, args=[obj.pk]), "label": verb.button, "is_grave": verb.is_grave}
+            for verb in self.verbs
+            if verb.allowed(request) and self.offers(verb, obj)
+        ]
+
+    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+        """Tell whether a row's own page shows the verb: where it could only be refused, it would be noise."""
+        return True
+
+    def one_view(self, verb: Verb, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Ask, and on POST do it, for one row."""
+        self._check(verb, request)
+        chosen = self.get_queryset(request).filter(pk=pk)
+        if not chosen.exists():
+            raise Http404
+        if request.method != "POST":
+            return self.page(verb, request, chosen, verb.form())
+        form = verb.form(request.POST)
+        if not form.is_valid():
+            return self.page(verb, request, chosen, form)
+        outcome = self._do(verb, chosen.get(), form.cleaned_data, request, timezone.now())
+        if outcome.status != HttpResponse.status_code:
+            return self.page(verb, request, chosen, form, outcome)
+        self.message_user(request, outcome.words, outcome.level)
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]))
+
+    def many_view(self, verb: Verb, request: HttpRequest) -> HttpResponseBase:
+        """Do it for each of the rows that the confirm page named, and say what came of each."""
+        self._check(verb, request)
+        ids = Ids(request.POST)
+        if request.method != "POST" or not ids.is_valid():
+            return HttpResponseRedirect(self._list_url())
+        chosen = self.get_queryset(request).filter(pk__in=ids.cleaned_data["ids"])
+        form = verb.form(request.POST)
+        if not form.is_valid():
+            return self.page(verb, request, chosen, form)
+        now, found = timezone.now(), list(chosen)
+        for obj in found:
+            outcome = self._do(verb, obj, form.cleaned_data, request, now)
+            self.message_user(request, outcome.words, outcome.level)
+        missing = len(ids.cleaned_data["ids"]) - len(found)
+        if missing:
+            self.message_user(request, _("Left out, because you may not see them: %d.") % missing, messages.ERROR)
+        return HttpResponseRedirect(self._list_url())
+
+    def page(
+        self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], form: forms.Form, outcome: Outcome | None = None
+    ) -> TemplateResponse:
+        """Show what would happen, and to what; nothing happens by showing it."""
+        rows = self.rows(verb, request, chosen, timezone.now())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": verb.question,
+            "verb": verb,
+            "rows": rows,
+            "ids": ",".join(str(pk) for pk in chosen.values_list("pk", flat=True)),
+            "form": form,
+            "outcome": outcome,
+            "opts": self.opts,
+            "media": self.media,
+            "many_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{verb.name}_many"),
+            "one": request.resolver_match is not None and "pk" in request.resolver_match.kwargs,
+            "list_url": self._list_url(),
+        }
+        return TemplateResponse(request, verb.template, context, status=outcome.status if outcome else 200)
+
+    def _check(self, verb: Verb, request: HttpRequest) -> None:
+        if not (self.has_view_permission(request) and verb.allowed(request)):
+            raise PermissionDenied
+
+    def _do(self, verb: Verb, obj: Model, given: Answers, request: HttpRequest, now: datetime) -> Outcome:
+        try:
+            return Outcome(f"{obj}: {verb.run(obj, viewer(request), given, now)}", messages.SUCCESS, 200)
+        except Conflict as conflict:
+            return Outcome(f"{obj}: {conflict}", messages.WARNING, 409)
+        except Refused as refused:
+            return Outcome(f"{obj}: {' '.join(refused.reasons)}", messages.ERROR, 422)
+
+    def _list_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+def _open_page(verb: Verb, rows: VerbAdmin, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponseBase:
+    return rows.page(verb, request, chosen, verb.form())

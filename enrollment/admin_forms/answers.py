@@ -1,0 +1,59 @@
+"""What a confirm page asks for before a verb is called."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.admin_forms.fields import DurationField, IdsField
+
+
+class Ids(forms.Form):
+    """The rows that the page named."""
+
+    ids = IdsField()
+
+
+class ReasonForm(forms.Form):
+    """Why: it is kept in the history."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Kept in the history."),
+        error_messages={"required": _("Say why: it is kept in the history.")},
+    )
+
+
+class NothingForm(forms.Form):
+    """A verb that needs no words."""
+
+
+class ApproveForm(forms.Form):
+    """An approver may give less time than was asked for, never more."""
+
+    at_most = DurationField(
+        label=_("At most"),
+        required=False,
+        help_text=_("Leave it empty to give the time that was asked for, or write less: 2 h, 30 min."),
+    )
+    comment = forms.CharField(
+        label=_("Comment (optional)"),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("The person who asked reads this."),
+    )
+
+
+class DenyForm(forms.Form):
+    """A refusal says why."""
+
+    comment = forms.CharField(
+        label=_("Why not"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("The person who asked reads this."),
+        error_messages={"required": _("Say why: the person who asked reads it.")},
+    )

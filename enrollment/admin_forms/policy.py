@@ -1,0 +1,105 @@
+"""The terms of an access policy as an admin types them; saving makes a new version, never changes an old one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.admin_forms.fields import DurationField, prints
+from enrollment.models import AccessPolicy
+
+if TYPE_CHECKING:
+    PolicyModelForm = forms.ModelForm[AccessPolicy]
+else:
+    PolicyModelForm = forms.ModelForm
+
+STAGES = (1, 2, 3)
+DURATIONS = ("time_to_answer", "longest_grant", "rolling_total", "rolling_window", "session_length")
+TERMS = (*(f"{what}_{number}" for number in STAGES for what in ("group", "need")), "requesters", *DURATIONS)
+
+
+class PolicyForm(PolicyModelForm):
+    """Who must agree, who may ask, and for how long."""
+
+    group_1 = forms.ModelChoiceField(
+        label=_("Who must agree"),
+        queryset=Group.objects.order_by("name"),
+        help_text=_("A group of the identity provider. Nobody answers for themselves, so it needs two members to serve its own."),
+        error_messages={"required": _("Choose a group: without one, nobody could approve.")},
+    )
+    need_1 = forms.IntegerField(label=_("How many of them"), min_value=1, max_value=20, initial=1)
+    group_2 = forms.ModelChoiceField(label=_("And then"), queryset=Group.objects.order_by("name"), required=False)
+    need_2 = forms.IntegerField(label=_("How many of them"), min_value=1, max_value=20, required=False)
+    group_3 = forms.ModelChoiceField(label=_("And last"), queryset=Group.objects.order_by("name"), required=False)
+    need_3 = forms.IntegerField(label=_("How many of them"), min_value=1, max_value=20, required=False)
+    requesters = forms.ModelMultipleChoiceField(
+        label=_("Who may ask"),
+        queryset=Group.objects.order_by("name"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: everybody who can sign in."),
+    )
+    time_to_answer = DurationField(label=_("Time to answer"), initial=86400)
+    longest_grant = DurationField(label=_("Longest grant"), initial=28800)
+    rolling_total = DurationField(label=_("Rolling total"), initial=144000, help_text=_("The most that one person gets of one resource …"))
+    rolling_window = DurationField(label=_("Rolling window"), initial=604800, help_text=_("… within this time."))
+    session_length = DurationField(
+        label=_("Session length"),
+        required=False,
+        help_text=_("Access pauses when the sign-in is older than this. Empty: it never pauses for that."),
+    )
+
+    class Meta:
+        model = AccessPolicy
+        fields = ["name"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        instance = kwargs.get("instance")
+        if instance is not None and instance.pk:
+            kwargs["initial"] = {**_terms_of(instance), **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+
+    @property
+    def terms_changed(self) -> bool:
+        return not self.instance.versions.exists() if self.instance.pk and not set(self.changed_data) & set(TERMS) else True
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Return what `lifecycle.new_policy_version` takes."""
+        given = self.cleaned_data
+        stages = [(given[f"group_{number}"], given[f"need_{number}"] or 1) for number in STAGES if given[f"group_{number}"]]
+        return {"stages": stages, "requesters": list(given["requesters"]), **{name: given[name] for name in DURATIONS}}
+
+    def clean_name(self) -> str:
+        prints(self.cleaned_data["name"])
+        return str(self.cleaned_data["name"])
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        groups = [given.get(f"group_{number}") for number in STAGES]
+        for number in STAGES[1:]:
+            group = groups[number - 1]
+            if group and group in groups[: number - 1]:
+                self.add_error(f"group_{number}", _("This group is named twice: ask more of it above instead."))
+            if given.get(f"need_{number}") and not group:
+                self.add_error(f"group_{number}", _("Choose a group, or leave the number empty too."))
+        longest, total, window = (given.get(name) for name in ("longest_grant", "rolling_total", "rolling_window"))
+        if longest and total and total < longest:
+            self.add_error("rolling_total", _("The rolling total must cover the longest grant."))
+        if total and window and window < total:
+            self.add_error("rolling_window", _("The window must be at least as long as the total in it."))
+        return given
+
+
+def _terms_of(policy: AccessPolicy) -> dict[str, Any]:
+    version = policy.current
+    if version is None:
+        return {}
+    found: dict[str, Any] = {name: getattr(version, name) for name in DURATIONS}
+    found["requesters"] = list(version.requesters.all())
+    for number, stage in zip(STAGES, version.stages.all(), strict=False):
+        found |= {f"group_{number}": stage.group_id, f"need_{number}": stage.need}
+    return found

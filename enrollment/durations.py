@@ -1,0 +1,53 @@
+"""Durations as people type them and as they read them back, exactly: "8 h", "1 d 12 h", "90 min".
+
+Whatever is printed reads back as the same number of seconds, so saving a form unchanged
+changes nothing. A number without a unit is refused: nobody should get 8 s for 8 h.
+"""
+
+import re
+
+UNITS = {"w": 604800, "d": 86400, "h": 3600, "min": 60, "s": 1}
+PRINTED = ("d", "h", "min", "s")
+LONGEST = 366 * 86400
+WORDS = {
+    **dict.fromkeys(("w", "week", "weeks"), "w"),
+    **dict.fromkeys(("d", "day", "days"), "d"),
+    **dict.fromkeys(("h", "hour", "hours"), "h"),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), "min"),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), "s"),
+}
+PART = re.compile(r"(\d{1,9})\s*([a-z]+)\s*", re.ASCII)
+
+
+class BadDuration(ValueError):  # noqa: N818 - it reads as what it is where it is caught
+    """The text is no duration; the message is a sentence for the person who typed it."""
+
+
+def parse(text: str) -> int:
+    """Return the seconds that this text means, 1 at least, or raise BadDuration."""
+    rest, total = text.strip().lower(), 0
+    if rest.isascii() and rest.isdigit():
+        raise BadDuration("Say the unit too: 8 h, 90 min, 2 d.")
+    if not rest:
+        raise BadDuration("Write how long, such as 8 h, 90 min or 1 d 12 h.")
+    while rest:
+        part = PART.match(rest)
+        if not part or part[2] not in WORDS:
+            raise BadDuration("Write how long as a whole number and a unit, such as 8 h, 90 min or 1 d 12 h.")
+        total += int(part[1]) * UNITS[WORDS[part[2]]]
+        rest = rest[part.end() :]
+    if total < 1:
+        raise BadDuration("It must last longer than no time.")
+    if total > LONGEST:
+        raise BadDuration("This is longer than 366 days.")
+    return total
+
+
+def exact(seconds: int) -> str:
+    """Print it so that `parse` gives the same number back."""
+    parts = []
+    for unit in PRINTED:
+        count, seconds = divmod(seconds, UNITS[unit])
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts)
