@@ -15,7 +15,7 @@ from itertools import groupby
 import qrcode
 from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M
 
-PLACEHOLDER = "PASTE-YOUR-PRIVATE-KEY-HERE"  # noqa: S105 - what stands where the owner's own key belongs
+PLACEHOLDER = "PASTE-YOUR-PRIVATE-KEY-HERE"  # what stands where the owner's own key belongs
 KEEPALIVE_SECONDS = 25
 LONGEST_NAME = 15
 RESERVED_NAMES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))})
