@@ -5,12 +5,14 @@ from the file that NAME_FILE names, so that it need not stand in the environment
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+HOST_AND_PORT = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
 def text(name: str, default: str = "") -> str:
@@ -21,7 +23,7 @@ def text(name: str, default: str = "") -> str:
 def whole(name: str, default: int, low: int = 0, high: int = 2**31) -> int:
     """Return a whole number from `low` to `high`."""
     raw = text(name, str(default))
-    if not raw.lstrip("-").isdigit() or not low <= int(raw) <= high:
+    if not re.fullmatch("-?[0-9]{1,18}", raw) or not low <= int(raw) <= high:
         message = f"{name} must be a whole number from {low} to {high}; it is {raw!r}."
         raise ImproperlyConfigured(message)
     return int(raw)
@@ -56,7 +58,7 @@ def secret(name: str, default: str = "") -> str:
 def origin(url: str) -> str:
     """Return scheme, host and port of a URL."""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+    if parts.scheme not in {"http", "https"} or not re.fullmatch(HOST_AND_PORT, parts.netloc):
         message = f"{url!r} must be a URL such as https://id.example.com."
         raise ImproperlyConfigured(message)
     return f"{parts.scheme}://{parts.netloc.lower()}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SECRET = "a secret of this test"
 PEOPLE = ("alice", "bob", "carol", "dave", "erin")
 
 
@@ -51,7 +52,7 @@ class RunningProvider:
 
 
 @contextmanager
-def running_provider(home: Path, *, portal: str, client_secret: str = "a secret of this test") -> Iterator[RunningProvider]:
+def running_provider(home: Path, *, portal: str, client_secret: str = SECRET) -> Iterator[RunningProvider]:
     argv = [sys.executable, "-m", "portal.demo.provider", "--port", "0", "--portal", portal, "--home", str(home)]
     env = {**os.environ, "LYCHGATE_OIDC_CLIENT_SECRET": client_secret}
     with (home / "provider.log").open("w") as log:

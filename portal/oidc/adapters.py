@@ -17,11 +17,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from portal.oidc.arrival import arrive
-from portal.oidc.flow import CarefulSession
+from portal.oidc.flow import ID_TOKEN_SESSION_KEY, CarefulSession
 from portal.oidc.refusal import SignInRefused
 
 logger = logging.getLogger(__name__)
-ID_TOKEN_SESSION_KEY = "oidc_id_token"  # noqa: S105 - a key of the session
 
 
 class AccountAdapter(DefaultAccountAdapter):

@@ -5,12 +5,12 @@ name that people can choose (O4). Account, groups and the audit event are one tr
 """
 
 from datetime import datetime
-from importlib import import_module
 
 from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from enrollment import lifecycle
 from enrollment.models import User
 from portal.oidc.claims import Expected, Identity, identify
 from portal.oidc.refusal import SignInRefused
@@ -30,7 +30,7 @@ def arrive(login: SocialLogin, *, now: datetime) -> User:
         user = _account(identity)
         if not user.is_active:
             raise SignInRefused("Your account here is disabled. Ask an administrator of this portal.", hint=f"user {user.pk} is not active")
-        import_module("enrollment.lifecycle").sign_in(
+        lifecycle.sign_in(
             user,
             groups=identity.groups,
             name=identity.name,

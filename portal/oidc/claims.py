@@ -21,7 +21,7 @@ from portal.oidc.refusal import SignInRefused
 SKEW_SECONDS = 120  # clocks of two organisations
 FRESH_SECONDS = 600  # an id_token is made while we wait for it
 MOST_GROUPS = 500
-LONGEST_GROUP = 100
+LONGEST_GROUP = 150
 LONGEST = 255
 
 Claims = Mapping[str, Any]

@@ -18,8 +18,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from portal.oidc.adapters import ID_TOKEN_SESSION_KEY
-from portal.oidc.flow import OIDCFlow
+from portal.oidc.flow import ID_TOKEN_SESSION_KEY, OIDCFlow
 from portal.oidc.refusal import SignInRefused
 
 

@@ -9,6 +9,7 @@ import requests
 from django.core.cache import cache
 from django.test import Client
 
+from tests.portal.hostile import hostile_provider
 from tests.provider import running_provider
 
 PORTAL = "http://localhost:8000"  # never listens: Django's test client stands for it
@@ -93,3 +94,13 @@ def demo_portal(portal, provider):
 @pytest.fixture
 def browser():
     return Browser()
+
+
+@pytest.fixture
+def hostile(portal):
+    with hostile_provider() as running:
+        portal.DEMO = True
+        portal.OIDC_ISSUER = running.issuer
+        portal.OIDC_CLIENT_ID = "lychgate"
+        portal.OIDC_CLIENT_SECRET = "a secret of this test"
+        yield running

@@ -1,0 +1,82 @@
+"""Settings come from the environment, typed; a wrong value stops the start with words."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.databases import database
+from portal.environment import origin, secret, truth, whole, words
+
+
+@pytest.mark.parametrize(("raw", "expected"), [("yes", True), ("1", True), ("ON", True), ("no", False), (" false ", False)])
+def test_a_truth_has_few_spellings(monkeypatch, raw, expected):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    assert truth("LYCHGATE_X") is expected
+
+
+@pytest.mark.parametrize("raw", ["", "ja", "2", "yes please"])
+def test_any_other_truth_stops_the_start(monkeypatch, raw):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be yes or no"):
+        truth("LYCHGATE_X")
+
+
+@pytest.mark.parametrize("raw", ["", "ten", "1.5", "-1", "101", "1e2", "--5", "٣x"])
+def test_a_number_out_of_bounds_stops_the_start(monkeypatch, raw):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be a whole number from 0 to 100"):
+        whole("LYCHGATE_X", 5, 0, 100)
+
+
+def test_a_list_forgives_blanks(monkeypatch):
+    monkeypatch.setenv("LYCHGATE_X", " a, ,b,")
+    assert words("LYCHGATE_X") == ["a", "b"]
+
+
+def test_a_secret_may_rest_in_a_file(monkeypatch, tmp_path):
+    (tmp_path / "secret").write_text("from the file\n")
+    monkeypatch.setenv("LYCHGATE_X", "from the environment")
+    monkeypatch.setenv("LYCHGATE_X_FILE", str(tmp_path / "secret"))
+    assert secret("LYCHGATE_X") == "from the file"
+
+
+def test_a_secret_file_that_cannot_be_read_stops_the_start(monkeypatch, tmp_path):
+    monkeypatch.setenv("LYCHGATE_X_FILE", str(tmp_path / "missing"))
+    with pytest.raises(ImproperlyConfigured, match=r"LYCHGATE_X_FILE names .* cannot be read"):
+        secret("LYCHGATE_X")
+
+
+def test_sqlite_waits_at_the_start_of_a_write():
+    assert database("sqlite:////srv/l.db")["NAME"] == "/srv/l.db"
+    assert database("sqlite:////srv/l.db")["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+
+def test_postgresql_takes_a_password_with_signs():
+    found = database("postgres://lychgate:p%40ss%2Fword@db.example.com:5433/access")
+    assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"], found["NAME"]) == (
+        "lychgate",
+        "p@ss/word",
+        "db.example.com",
+        "5433",
+        "access",
+    )
+
+
+@pytest.mark.parametrize("url", ["", "mysql://db/x", "lychgate.sqlite3"])
+def test_another_database_stops_the_start(url):
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must begin with"):
+        database(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"), [("https://ID.example.com/realms/x", "https://id.example.com"), ("http://localhost:9000", "http://localhost:9000")]
+)
+def test_an_origin_is_scheme_host_and_port(url, expected):
+    assert origin(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["id.example.com", "ftp://id.example.com", "https://", "https://me:pw@id.example.com", "https://x.example.com; script-src *"]
+)
+def test_what_is_not_an_address_stops_the_start(url):
+    with pytest.raises(ImproperlyConfigured, match="must be a URL"):
+        origin(url)

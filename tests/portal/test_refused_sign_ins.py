@@ -1,0 +1,164 @@
+"""What a provider must not get away with: each lie ends on a clear page, with no account and no session."""
+
+import time
+
+import pytest
+
+from enrollment.models import User
+from tests.portal.hostile import ABSENT
+
+NOW = int(time.time())
+MANY = [f"group-{number}" for number in range(501)]
+
+
+def check_refused(browser, caplog, because):
+    page = browser.sign_in("nobody")
+    assert (page.path, page.status) == ("/accounts/oidc/login/callback/", 401)
+    assert "You are not signed in" in page.text
+    assert because in page.text.replace("&#x27;", "'")
+    assert because in caplog.text
+    assert not User.objects.exists()
+    assert browser.get("http://localhost:8000/").path == "/accounts/oidc/login/"
+
+
+def test_an_honest_answer_is_believed(hostile, browser):
+    assert browser.sign_in("nobody").path == "/"
+    assert User.objects.get().subject == "subject-1"
+
+
+@pytest.mark.parametrize(
+    ("lie", "because"),
+    [
+        ({"nonce": "another"}, "does not belong to this sign-in"),
+        ({"nonce": ABSENT}, "does not belong to this sign-in"),
+        ({"nonce": None}, "does not belong to this sign-in"),
+        ({"iss": "http://localhost:1"}, "another identity provider"),
+        ({"iss": ABSENT}, "another identity provider"),
+        ({"aud": "another"}, "meant for another application"),
+        ({"aud": ABSENT}, "meant for another application"),
+        ({"aud": ["another", "lychgate"]}, "issued to another application"),
+        ({"aud": ["lychgate", "another"], "azp": "another"}, "issued to another application"),
+        ({"azp": "another"}, "issued to another application"),
+        ({"exp": NOW - 3600}, "has expired"),
+        ({"exp": ABSENT}, "lacks a time"),
+        ({"exp": "tomorrow"}, "lacks a time"),
+        ({"exp": True}, "lacks a time"),
+        ({"iat": NOW - 7200}, "clock"),
+        ({"iat": NOW + 7200}, "clock"),
+        ({"iat": ABSENT}, "lacks a time"),
+        ({"nbf": NOW + 7200}, "not valid yet"),
+        ({"sub": ABSENT}, "did not say who you are"),
+        ({"sub": ""}, "did not say who you are"),
+        ({"sub": "x" * 256}, "did not say who you are"),
+        ({"sub": "line\nbreak"}, "did not say who you are"),
+        ({"auth_time": NOW + 7200}, "too long ago"),
+        ({"auth_time": "now"}, "lacks a time"),
+    ],
+)
+def test_an_id_token_that_lies_is_refused(hostile, browser, caplog, lie, because):
+    hostile.id_token.update(lie)
+    hostile.userinfo.update({"sub": lie["sub"]} if isinstance(lie.get("sub"), str) else {})
+    check_refused(browser, caplog, because)
+
+
+@pytest.mark.parametrize("signature", ["another key", "an unknown key id", "alg none", "a shared secret", "nothing a JWT is"])
+def test_an_id_token_that_the_provider_did_not_sign_is_refused(hostile, browser, caplog, signature):
+    hostile.signature = signature
+    check_refused(browser, caplog, "not signed")
+
+
+def test_a_token_without_a_key_id_is_believed_where_there_is_one_key(hostile, browser):
+    hostile.signature = "no key id"
+    assert browser.sign_in("nobody").path == "/"
+
+
+@pytest.mark.parametrize(
+    ("lie", "because"),
+    [
+        ({"sub": "subject-2"}, "two different people"),
+        ({"sub": ABSENT}, "two different people"),
+        ({"groups": MANY}, "more groups than"),
+        ({"groups": ["x" * 151]}, "more groups than"),
+        ({"groups": [""]}, "more groups than"),
+        ({"groups": ["line\nbreak"]}, "more groups than"),
+        ({"groups": "lychgate-admins"}, "cannot be read"),
+        ({"groups": [1]}, "cannot be read"),
+        ({"groups": {"lychgate-admins": True}}, "cannot be read"),
+        ({"groups": None}, "cannot be read"),
+    ],
+)
+def test_a_userinfo_that_lies_is_refused(hostile, browser, caplog, lie, because):
+    hostile.userinfo.update(lie)
+    check_refused(browser, caplog, because)
+
+
+@pytest.mark.parametrize(
+    ("lie", "because"),
+    [
+        ({"state": "made-up"}, "was not started here"),
+        ({"state": ABSENT}, "was not started here"),
+        ({"iss": "http://localhost:1"}, "another identity provider"),
+        ({"error": "server_error"}, "refused this sign-in"),
+    ],
+)
+def test_an_answer_that_this_session_did_not_ask_for_is_refused(hostile, browser, caplog, lie, because):
+    hostile.callback.update(lie)
+    check_refused(browser, caplog, because)
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo", "/jwks"])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'"text"', b"\xff\xfe", b'{"padding": "' + b"x" * 2**21 + b'"}'])
+def test_a_provider_that_answers_nonsense_costs_a_clear_page(hostile, browser, caplog, path, body):
+    hostile.bodies[path] = body
+    check_refused(browser, caplog, "dentity provider")
+
+
+def test_a_token_answer_never_reaches_the_log(hostile, browser, caplog):
+    hostile.tokens.update({"access_token": ABSENT})
+    check_refused(browser, caplog, "did not accept")
+    assert "eyJ" not in caplog.text
+
+
+def test_a_person_who_stops_at_the_provider_is_told_that_nothing_changed(hostile, browser):
+    hostile.callback.update({"error": "access_denied", "code": ABSENT})
+    assert "Nothing has changed here" in browser.sign_in("nobody").text
+
+
+@pytest.mark.parametrize(
+    ("lie", "because"),
+    [
+        ({"issuer": "http://localhost:1"}, "not the one this portal trusts"),
+        ({"jwks_uri": ABSENT}, "cannot be used"),
+        ({"token_endpoint": 1}, "cannot be used"),
+    ],
+)
+def test_a_configuration_that_is_not_the_issuers_is_refused_before_anybody_leaves(hostile, browser, caplog, lie, because):
+    hostile.discovery.update(lie)
+    page = browser.sign_in("nobody")
+    assert (page.path, page.status) == ("/accounts/oidc/login/", 401)
+    assert because in page.text
+
+
+def test_a_provider_that_is_away_costs_a_clear_page(portal, browser):
+    portal.DEMO, portal.OIDC_ISSUER, portal.OIDC_CLIENT_ID = True, "http://localhost:1", "lychgate"
+    page = browser.sign_in("nobody")
+    assert page.status == 401
+    assert "does not answer" in page.text
+
+
+def test_an_old_proof_is_refused_where_a_limit_is_set(hostile, browser, caplog, portal):
+    portal.OIDC_MAX_AGE = 300
+    hostile.id_token["auth_time"] = NOW - 3600
+    check_refused(browser, caplog, "too long ago")
+
+
+def test_a_missing_proof_is_refused_where_a_limit_is_set(hostile, browser, caplog, portal):
+    portal.OIDC_MAX_AGE = 300
+    check_refused(browser, caplog, "did not say when")
+    assert hostile.asked["max_age"] == "300"
+
+
+def test_a_portal_without_a_provider_says_so(portal, browser):
+    page = browser.get("http://localhost:8000/accounts/oidc/login/")
+    assert page.status == 503
+    assert "LYCHGATE_OIDC_ISSUER" in page.text
