@@ -10,6 +10,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from django.conf import settings
 from django.contrib.auth.models import Group
 
 from enrollment import lifecycle
@@ -18,12 +19,12 @@ from enrollment.models import AccessPolicy, Pep, Placement, Resource, ResourcePo
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = 3600
 ISSUER = "https://id.example"
-APPROVERS = "lychgate-approvers"
+APPROVERS, AUDITORS, ADMINS = settings.APPROVER_GROUPS[0], settings.AUDITOR_GROUPS[0], settings.ADMIN_GROUPS[0]
 GROUPS = {
     "alice": ["employees"],
     "bob": ["employees", APPROVERS],
-    "carol": ["employees", "lychgate-auditors"],
-    "dave": ["employees", "lychgate-admins"],
+    "carol": ["employees", AUDITORS],
+    "dave": ["employees", ADMINS],
     "erin": ["employees"],
 }
 counter = itertools.count(1)

@@ -80,7 +80,6 @@ def retire_device(device: Device, *, actor: User | None, reason: str, now: datet
     _move(device, "retired", (State.PENDING, State.ENROLLED, State.SUSPENDED), State.RETIRED, actor=actor, reason=reason, now=now)
 
 
-@transaction.atomic
 def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now: datetime) -> Device:
     locked = User.objects.select_for_update().get(pk=owner.pk)
     refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from enrollment import audit, facts, lifecycle
 from enrollment.models import AuditEvent, Grant, Membership, Review
 from enrollment.policy import decide
-from tests.factories import APPROVERS, HOUR, a_device, a_grant, a_group, a_person, a_policy, a_request, a_resource, later
+from tests.factories import ADMINS, APPROVERS, HOUR, a_device, a_grant, a_group, a_person, a_policy, a_request, a_resource, later
 
 
 def test_a_yes_gives_access_for_the_time_asked_from_that_moment(request_of_alice, bob, laptop, fileshare):
@@ -36,7 +36,7 @@ def test_only_the_approving_group_may_answer(request, request_of_alice, name, no
 
 def test_an_approver_never_approves_for_themselves_even_as_an_admin(bob, fileshare, now):
     a_person("second approver", groups=[APPROVERS])
-    Membership.objects.create(user=bob, group=a_group("lychgate-admins"), source="by hand", since=now)
+    Membership.objects.create(user=bob, group=a_group(ADMINS), source="by hand", since=now)
     bob.is_superuser = True
     bob.save()
     own = a_request(bob, fileshare, [a_device(bob)])
