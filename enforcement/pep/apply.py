@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset
 from enforcement.pep.caps import Caps
@@ -16,10 +15,10 @@ from enforcement.pep.drift import Drift
 from enforcement.pep.freshness import lag
 from enforcement.pep.kernel import Kernel
 from enforcement.pep.memory import Marks, Memory
-from enforcement.pep.observe import Observed, observe, read_admissions, read_interface
+from enforcement.pep.observe import Observed, addresses_of, mentions, observe, read_admissions, read_interface
 from enforcement.pep.plan import NO_LIMIT, Horizon, Plan, flows, kept_by_rebuild, plan
 from enforcement.pep.requests import Apply
-from enforcement.pep.state import Address, Placement, State
+from enforcement.pep.state import Placement, State
 from enforcement.pep.wg import Interface
 
 SKEW_SECONDS = 5
@@ -36,6 +35,7 @@ class Pass:
     opens: bool = True
     changed: bool = False
     held: State = field(default_factory=State)
+    counts: dict[str, int] = field(default_factory=dict)
     interface: Interface = field(default_factory=lambda: Interface(None, (), frozenset(), {}))
 
     def closes_only(self, *reasons: str) -> None:
@@ -53,7 +53,7 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     done.closes_only(*_order(memory, request, age))
     if abs(request.sent_at - now) > SKEW_SECONDS:
         done.why.append(f"the portal's clock and this PEP's are {abs(request.sent_at - now):.0f} s apart; access only ends earlier for it")
-    seen = observe(kernel, memory, version, request.scope, _addresses(request.state))
+    seen = observe(kernel, memory, version, request.scope, request.state.peers)
     marks, done.drift, failure = guards.stand(kernel, caps, memory.marks, touched=seen.touched)
     done.closes_only(failure, seen.error)
     allowed, refused = allow.within_caps(caps, memory, request, now)
@@ -73,6 +73,7 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     structural = keep is not None or bool(todo.drop_placements or todo.replace_placements or todo.add_placements)
     expected = seen.genid + kernel.commits - commits
     _settle(kernel, memory, replace(marks, version=version), request, done, structural=structural, expected=expected)
+    done.counts = {"peers": len(memory.peers), "admissions": len(memory.admissions), "placements": len(memory.placements)}
     return done
 
 
@@ -104,7 +105,7 @@ def _plan(kernel: Kernel, memory: Memory, request: Apply, seen: Observed, allowe
     if keep is not None:
         pairs = {(a.resource, a.address) for a in keep.admissions}
         lost = [a for a in seen.state.admissions if (a.resource, a.address) not in pairs]
-        todo = replace(todo, forget=(*flows(memory.state().placements, lost), *todo.forget))
+        todo = replace(todo, forget=(*flows(memory.sorted_placements(), lost), *todo.forget))
     return keep, todo
 
 
@@ -130,9 +131,9 @@ def _carry_out(kernel: Kernel, caps: Caps, seen: Observed, keep: State | None, t
 def _read_back(kernel: Kernel, seen: Observed, placements: tuple[Placement, ...], request: Apply, done: Pass) -> None:
     done.interface, admissions = seen.interface, seen.state.admissions
     if done.changed:
-        done.interface, error = read_interface(kernel)
+        done.interface, error = read_interface(kernel, mentions(request.scope, request.state.peers))
         done.why += [error] if error and error not in done.why else []
-        admissions = read_admissions(kernel, placements, request.scope, _addresses(request.state))
+        admissions = read_admissions(kernel, placements, request.scope, addresses_of(request.state.peers))
     done.held = State(placements, done.interface.peers, admissions)
 
 
@@ -152,12 +153,3 @@ def _settle(kernel: Kernel, memory: Memory, marks: Marks, request: Apply, done: 
         memory.settle(done.held, request.scope, marks)
     except OSError as error:
         done.why.append(f"this PEP cannot write what it did: {error}")
-
-
-def _addresses(state: State) -> tuple[Address, ...]:
-    return tuple(address for peer in state.peers for address in peer.addresses)
-
-
-def directory(caps: Caps) -> Path:
-    """Return the agent's own directory."""
-    return Path(caps.state_dir)

@@ -104,9 +104,9 @@ class Kernel:
         """Forget the flows between (device, resource address)."""
         self._flows.forget(flows)
 
-    def show(self) -> wg.Interface:
-        """Read the WireGuard interface back. Raises KernelError where it is missing."""
-        return wg.parse(self.run(wg.show(self.interface)))
+    def show(self, about: frozenset[str] = frozenset()) -> wg.Interface:
+        """Read the WireGuard interface back, or the peers that `about` mentions. Raises KernelError where it is missing."""
+        return wg.parse(self.run(wg.show(self.interface)), about)
 
     def rules(self) -> str:
         """Digest the routing rules down to the guard's last one: whatever stands before them counts too."""

@@ -102,10 +102,13 @@ class Memory:
     def state(self) -> State:
         """Return what was last applied."""
         return State(
-            tuple(sorted(self.placements.values(), key=lambda placement: placement.id)),
+            self.sorted_placements(),
             tuple(self.peers.values()),
             tuple(Admission(slug, address, until) for (slug, address), until in self.admissions.items()),
         )
+
+    def sorted_placements(self) -> tuple[Placement, ...]:
+        return tuple(sorted(self.placements.values(), key=lambda placement: placement.id))
 
     def new_peers_since(self, then: float) -> int:
         return sum(count for at, count in self.new_peers if at > then)

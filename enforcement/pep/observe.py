@@ -15,7 +15,7 @@ from enforcement.pep.kernel import Kernel, KernelError
 from enforcement.pep.memory import Memory
 from enforcement.pep.plan import Scope
 from enforcement.pep.ruleset import set_name
-from enforcement.pep.state import Address, Admission, Placement, State
+from enforcement.pep.state import Address, Admission, Peer, Placement, State
 from enforcement.pep.wg import Interface
 
 
@@ -31,21 +31,33 @@ class Observed:
     error: str = ""
 
 
-def observe(kernel: Kernel, memory: Memory, version: str, scope: Scope | None, devices: Iterable[Address]) -> Observed:
-    """Read the kernel. `devices` are looked at besides the scope's own."""
+def observe(kernel: Kernel, memory: Memory, version: str, scope: Scope | None, peers: Iterable[Peer]) -> Observed:
+    """Read the kernel. These peers and their admissions are looked at besides the scope's own."""
     genid = kernel.generation()
     touched = genid != memory.marks.genid or kernel.boot() != memory.marks.boot
     table = _table(kernel, memory, version, touched=touched)
-    placements = tuple(memory.state().placements) if table != "missing" else ()
-    interface, error = read_interface(kernel)
-    admissions = read_admissions(kernel, placements, scope, devices)
+    placements = memory.sorted_placements() if table != "missing" else ()
+    interface, error = read_interface(kernel, mentions(scope, peers))
+    admissions = read_admissions(kernel, placements, scope, addresses_of(peers))
     return Observed(State(placements, interface.peers, admissions), interface, table, touched, genid, error)
 
 
-def read_interface(kernel: Kernel) -> tuple[Interface, str]:
+def addresses_of(peers: Iterable[Peer]) -> tuple[Address, ...]:
+    return tuple(address for peer in peers for address in peer.addresses)
+
+
+def mentions(scope: Scope | None, peers: Iterable[Peer]) -> frozenset[str]:
+    """Return the texts that a peer's line holds if it matters to a scope; empty where every line does."""
+    if scope is None or scope.resources:
+        return frozenset()
+    addresses = {f"{a}/{a.max_prefixlen}" for a in (*scope.devices, *addresses_of(peers))}
+    return frozenset(addresses | {peer.key for peer in peers})
+
+
+def read_interface(kernel: Kernel, about: frozenset[str] = frozenset()) -> tuple[Interface, str]:
     """Return the WireGuard interface, or an empty one and why it cannot be read."""
     try:
-        return kernel.show(), ""
+        return kernel.show(about), ""
     except KernelError as error:
         return Interface(None, (), frozenset(), {}), f"the WireGuard interface {kernel.interface} cannot be read: {error}"
 

@@ -35,7 +35,7 @@ def of_apply(request: Apply, done: Pass) -> dict[str, object]:
         "why": done.why,
         "missing": missing,
         "extra": extra,
-        "counts": counts(done.held),
+        "counts": done.counts if request.scope else counts(done.held),
         "lease_until": min(limited, default=horizon.now + request.lease) if request.lease else None,
         "skew": round(request.sent_at - horizon.now, 1),
         "drift": [{"kind": d.kind, "what": dict(d.what), "words": d.words} for d in done.drift],

@@ -78,7 +78,8 @@ class Recorder(Kernel):
     def forget(self, flows: Iterable[tuple[Address | None, Address | None]]) -> None:
         del flows
 
-    def show(self) -> Interface:
+    def show(self, about: frozenset[str] = frozenset()) -> Interface:
+        del about
         return Interface(None, tuple(self._peers[key] for key in sorted(self._peers)), frozenset(), {})
 
     def rules(self) -> str:

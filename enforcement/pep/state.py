@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import ipaddress
 import json
@@ -140,12 +141,17 @@ def parse_slug(value: object) -> str:
     return value
 
 
+@functools.lru_cache(maxsize=16384)  # every device is named once for each of its admissions
+def _address(text: str) -> Address:
+    return ipaddress.ip_address(text)
+
+
 def parse_address(value: object) -> Address:
     """Return one host address. A host name, a prefix, a scope or an IPv4-mapped address is refused."""
     if not isinstance(value, str):
         raise StateError(f"an address is text such as 10.89.0.2; got {_short(value)}")
     try:
-        address = ipaddress.ip_address(value)
+        address = _address(value)
     except ValueError:
         raise StateError(f"{_short(value)} is not an IP address") from None
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address.scope_id):
@@ -266,7 +272,7 @@ def _admission_order(admission: Admission) -> tuple[str, int, int]:
 
 
 def _short(value: object) -> str:
-    return repr(value)[:60]
+    return ascii(value)[:60]
 
 
 _ADDRESS_FIELDS = ("overlay_v4", "target_v4", "overlay_v6", "target_v6")

@@ -133,16 +133,6 @@ def test_a_scope_of_a_resource_speaks_about_all_its_devices(agent, machine):
     assert len(machine.peers()) == 2
 
 
-def test_a_resource_that_cannot_load_holds_nothing_else_back(agent, machine):
-    agent.apply(state({ALICE: [FILESHARE]}))
-    broken = placement(WIKI, 8, ports=[["tcp", 80, 90], ["tcp", 85, 95]])
-    receipt = agent.apply(state({ERIN: [FILESHARE, WIKI]}, placements=[placement(), broken]))
-    assert receipt["missing"]["placements"] == [WIKI]
-    assert receipt["missing"]["admissions"] == [[WIKI, ERIN[0]], [WIKI, ERIN[1]]]
-    assert "interval" in " ".join(receipt["why"])
-    assert list(machine.elements()) == [ERIN[0]]
-
-
 def test_the_receipt_echoes_the_journal(agent, tmp_path):
     receipt = agent.apply(state({ALICE: [FILESHARE]}))
     changes = [line["change"] for line in receipt["journal"]]
