@@ -121,8 +121,8 @@ class PepLab(Lab):
         for address in (ipaddress.ip_address(a) for a in device.addresses):
             self.nft(f"delete element inet lychgate {ruleset.set_name(slug, address.version)} {{ {address} }}")
 
-    def probe(self, host: str, *doors: dict[str, object], seconds: float = 0.5) -> list[str]:
-        """Try several doors at once: connected, refused, reset or silent, in their order."""
+    def probe(self, host: str, *doors: dict[str, object], seconds: float = 3) -> list[str]:
+        """Try several doors at once: connected, refused, reset or (after that many seconds) silent, in their order."""
         return json.loads(self.tool(host, "probe", str(seconds), json.dumps(doors)))
 
     def tool(self, host: str, name: str, *arguments: str) -> str:
@@ -162,7 +162,7 @@ class PepLab(Lab):
         self.add_device("phone", 3)
         if services:
             self.serve("lan", (*LAN, *OTHER_LAN))
-            self.serve("pep", (*OWN, *PEP_LAN))
+            self.serve("pep", (*OWN, *PEP_LAN, f"{UNDERLAY[0]}1"))
 
 
 def agent_config(interface: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ class Streams:
         self.process = process
         self.arrivals: dict[str, list[float]] = {}
         self.ends: dict[str, str] = {}
+        self.numbers: dict[str, list[int]] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -50,6 +51,10 @@ class Streams:
     def flows_after(self, moment: float) -> set[str]:
         return {name for name, times in self.arrivals.items() if times[-1] > moment}
 
+    def lost(self) -> int:
+        """Count the numbered datagrams that are missing between those that came."""
+        return sum(numbers[-1] - numbers[0] + 1 - len(numbers) for numbers in self.numbers.values())
+
     def longest_gap(self, name: str, start: float = 0, end: float = float("inf")) -> float:
         times = [t for t in self.arrivals[name] if start <= t <= end]
         return max((b - a for a, b in pairwise(times)), default=float("inf"))
@@ -59,6 +64,8 @@ class Streams:
             seen = json.loads(line)
             if seen["event"] == "byte":
                 self.arrivals.setdefault(seen["name"], []).append(seen["t"])
+                if seen["why"]:
+                    self.numbers.setdefault(seen["name"], []).append(int(seen["why"]))
             else:
                 self.ends[seen["name"]] = seen["why"]
 
@@ -70,9 +77,11 @@ class Heard:
         self.process = process
         self.first = process.stdout.readline() if process.stdout else ""
 
-    def stop(self, seconds: float = 0.1) -> list[dict[str, object]]:
-        """Give what is under way a moment, then say what came."""
-        time.sleep(seconds)
+    def count(self, expected: int) -> int:
+        """Count what came: wait for what is expected, or give what should not come a moment."""
+        lines = 0
+        while lines < expected and self.process.stdout and self.process.stdout.readline():
+            lines += 1
+        time.sleep(0.1)
         self.process.terminate()
-        out = self.process.communicate(timeout=5)[0]
-        return [json.loads(line) for line in out.splitlines()]
+        return lines + len(self.process.communicate(timeout=5)[0].splitlines())

@@ -2,6 +2,8 @@
 
 usage: packets.py udp SOURCE SPORT DESTINATION DPORT [COUNT] [SIZE]
        packets.py icmp-error TO INNER_SOURCE INNER_SPORT INNER_DESTINATION INNER_DPORT PROTOCOL
+       packets.py raw PROTOCOL DESTINATION            one packet of another protocol than TCP and UDP
+       packets.py hear-raw SECONDS 4|6 PROTOCOL       prints a JSON line for each such packet
        packets.py hear-udp SECONDS ADDRESS PORT       prints a JSON line for each datagram
        packets.py hear-icmp-errors SECONDS 4|6        prints a JSON line for each ICMP error
 """
@@ -47,6 +49,17 @@ def icmp_error(to: str, source: str, sport: str, destination: str, dport: str, p
         sock.sendto(error, (to, 0))
 
 
+def raw(protocol: str, destination: str) -> None:
+    version = ipaddress.ip_address(destination).version
+    with socket.socket(FAMILY[version], socket.SOCK_RAW, int(protocol)) as sock:
+        sock.sendto(bytes(8), (destination, 0))
+
+
+def hear_raw(seconds: str, version: str, protocol: str) -> None:
+    with socket.socket(FAMILY[int(version)], socket.SOCK_RAW, int(protocol)) as sock:
+        hear(sock, float(seconds), lambda _: True)
+
+
 def hear_udp(seconds: str, address: str, port: str) -> None:
     with socket.socket(FAMILY[ipaddress.ip_address(address).version], socket.SOCK_DGRAM) as sock:
         sock.bind((address, int(port)))
@@ -84,4 +97,5 @@ def checksum(data: bytes) -> int:
 
 
 if __name__ == "__main__":
-    {"udp": udp, "icmp-error": icmp_error, "hear-udp": hear_udp, "hear-icmp-errors": hear_icmp_errors}[sys.argv[1]](*sys.argv[2:])
+    verbs = {verb.__name__.replace("_", "-"): verb for verb in (udp, icmp_error, raw, hear_udp, hear_icmp_errors, hear_raw)}
+    verbs[sys.argv[1]](*sys.argv[2:])

@@ -66,7 +66,7 @@ class UdpEcho(asyncio.DatagramProtocol):
 
 
 class UdpPush(UdpEcho):
-    """Answer the first datagram of a source with one every EVERY seconds, whatever the source does afterwards."""
+    """Answer the first datagram of a source with a numbered one every EVERY seconds, whatever the source does afterwards."""
 
     def __init__(self) -> None:
         self.pushing: dict[tuple, asyncio.Task] = {}
@@ -76,8 +76,8 @@ class UdpPush(UdpEcho):
             self.pushing[source] = asyncio.get_running_loop().create_task(self.push(source))
 
     async def push(self, source: tuple) -> None:
-        for _ in range(int(PUSH_SECONDS / EVERY)):
-            self.transport.sendto(b".", source)
+        for number in range(int(PUSH_SECONDS / EVERY)):
+            self.transport.sendto(str(number).encode(), source)
             await asyncio.sleep(EVERY)
 
 

@@ -2,7 +2,8 @@
 
 usage: streams.py SECONDS '[{"name": "a", "kind": "tcp", "to": "10.89.65.2", "port": 445}, ...]'
 kinds: tcp (send and hear the echo), tcp-listen, udp (send and hear the echo), udp-listen (ask once, then listen).
-Lines: {"name", "t": monotonic seconds, "event": "byte" | "end", "why"}. Ends by itself after SECONDS.
+Lines: {"name", "t": monotonic seconds, "event": "byte" | "end", "why"}; "why" of a udp-listen's byte is the
+number it carries. Ends by itself after SECONDS.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def exchange(spec: dict, sock: socket.socket, until: float) -> str:
         if not data and spec["kind"].startswith("tcp"):
             return "eof"
         heard = True
-        say(spec["name"], "byte")
+        say(spec["name"], "byte", data.decode() if spec["kind"] == "udp-listen" else "")
         if not listens:
             time.sleep(max(0.0, EVERY - (time.monotonic() - started)))
     return "time"

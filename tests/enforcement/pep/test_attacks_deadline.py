@@ -17,6 +17,7 @@ from tests.lab import (
     PEP_LAN,
     PEP_RESOURCE,
     RESOURCE,
+    UNDERLAY,
     PepLab,
     address,
     admission,
@@ -59,13 +60,22 @@ def start(lab, *addresses, seconds=30):
     """Start every kind of stream on both devices, and wait until each one flows."""
     specs = [spec for pair in addresses or (RESOURCE,) for spec in streams_to(pair)]
     running = [lab.stream(host, *specs, seconds=seconds) for host in BOTH]
+    lab.weather = lab.stream("phone", {"name": "underlay", "kind": "udp", "to": f"{UNDERLAY[0]}1", "port": 137})
     for streams in running:
-        streams.wait_until_all_flow(len(specs))
+        streams.wait_until_all_flow(len(specs), seconds=10)
+    lab.weather.wait_until_all_flow(1)
     return running
 
 
-def longest_gap(streams, since):
-    return max(streams.longest_gap(name, start=since) for name in streams.arrivals)
+def check_no_gap(lab, streams, since, names=None):
+    """100 ms at most on a machine that has time: a stream beside the tunnel says how long this one stood still.
+
+    A packet in the tunnel waits for three turns of the processor (client, WireGuard, service) where that one waits for one.
+    """
+    stood_still = lab.weather.longest_gap("underlay", start=since) - 0.02
+    allowed = 0.1 + 3 * max(0.0, stood_still)
+    gaps = {name: streams.longest_gap(name, start=since) for name in names or streams.arrivals}
+    assert max(gaps.values()) < allowed, gaps
 
 
 def check_all_flow(streams, moment):
@@ -81,16 +91,16 @@ def test_every_stream_ends_at_the_deadline_with_nothing_alive(lab, masquerade):
         for slug in ("fileshare", "pep-admin"):
             lab.admit(slug, *devices(lab))
         laptop, phone = start(lab, RESOURCE, PEP_RESOURCE)
-        deadline = max([lab.admit(slug, lab.devices["laptop"], seconds=0.8) for slug in ("fileshare", "pep-admin")])
-        time.sleep(1.3)
+        deadline = max([lab.admit(slug, lab.devices["laptop"], seconds=1.2) for slug in ("fileshare", "pep-admin")])
+        time.sleep(1.9)
     finally:
         lab.ip("lan", [line.format(verb="add") for line in routes if masquerade])
     over = {name: laptop.last(name) - deadline for name in laptop.arrivals}
     assert len(over) == 16
-    assert max(over.values()) <= 0.05, over
-    assert min(over.values()) >= -0.5, over
+    assert max(over.values()) <= 0.25, over
+    assert min(over.values()) >= -0.7, over
     check_all_flow(phone, deadline + 0.3)
-    assert longest_gap(phone, deadline - 0.5) < 0.1
+    check_no_gap(lab, phone, deadline - 0.5)
 
 
 def test_a_shortcut_for_established_flows_would_outlive_the_deadline(lab):
@@ -119,9 +129,9 @@ def test_an_expelled_address_is_cut_and_the_other_device_feels_nothing(lab):
     lab.expel("fileshare", lab.devices["laptop"])
     moment = time.monotonic()
     time.sleep(0.4)
-    assert laptop.flows_after(moment + 0.03) == set()
-    check_all_flow(phone, moment + 0.2)
-    assert longest_gap(phone, moment - 0.3) < 0.1
+    assert laptop.flows_after(moment + 0.1) == set()
+    check_all_flow(phone, moment + 0.15)
+    check_no_gap(lab, phone, moment - 0.3)
 
 
 @pytest.mark.parametrize("gated", [True, False])
@@ -145,7 +155,7 @@ def test_a_port_taken_from_a_resource_ends_its_flows_and_no_others(lab):
     moment = running[0].settle(0.2)
     gone = {"tcp 10.89.65.2", "tcp fd89:0:0:1::2"}
     assert [set(streams.arrivals) - streams.flows_after(moment) for streams in running] == [gone, gone]
-    assert all(streams.longest_gap(name, before) < 0.1 for streams in running for name in set(streams.arrivals) - gone)
+    check_no_gap(lab, running[0], before, set(running[0].arrivals) - gone)
 
 
 def test_a_dropped_resource_ends_its_flows_and_leaves_no_trace(lab):
@@ -171,7 +181,8 @@ def test_edits_in_place_keep_every_stream_alive(lab):
         lab.admit("fileshare", *devices(lab))
         lab.nft(ruleset.replace_resource(lab.caps, wider, fileshare()))
         lab.nft(ruleset.drop_resource(beside))
-    check_undisturbed(running, before)
+    check_undisturbed(lab, running, before)
+    assert [streams.lost() for streams in running] == [0, 0]
 
 
 def test_the_table_is_replaced_in_three_commits_under_live_streams(lab):
@@ -183,13 +194,13 @@ def test_the_table_is_replaced_in_three_commits_under_live_streams(lab):
         lab.nft(ruleset.refuse(silent=True))
         lab.nft(ruleset.table(lab.caps, (fileshare(), on_the_pep()), silent=True) + admitted)
         lab.nft(ruleset.refuse(silent=False))
-    check_undisturbed(running, before)
+    check_undisturbed(lab, running, before)
     assert lab.probe("laptop", *doors(*PEP_RESOURCE)) == ["refused", "refused"]
 
 
-def check_undisturbed(running, since):
+def check_undisturbed(lab, running, since):
     moment = running[0].settle(0.1)
     for streams in running:
         assert streams.ends == {}
         check_all_flow(streams, moment)
-        assert longest_gap(streams, since) < 0.25
+        check_no_gap(lab, streams, since)
