@@ -162,6 +162,13 @@ def test_a_slug_that_ends_like_a_family_shares_nothing(lab):
     check_refuses(lab, "laptop", *doors("10.89.65.4", "fd89:0:0:1::4"))
 
 
+def test_packets_that_somebody_took_out_of_tracking_do_not_pass(lab):
+    """Without a flow no question can be answered, so every rule that could admit is skipped."""
+    check_opens(lab, "laptop", *doors(*RESOURCE))
+    lab.nft("table inet foreign { chain first { type filter hook prerouting priority -350; notrack; }; }")
+    check_refuses(lab, "laptop", *doors(*RESOURCE, *LAN), *doors(*RESOURCE, *LAN, kind="udp", port=137))
+
+
 @pytest.mark.parametrize("host", ["laptop", "phone"])
 def test_fragments_pass_for_the_admitted_device_only(lab, host):
     large = doors(*RESOURCE, kind="udp", port=137, size=4000)
