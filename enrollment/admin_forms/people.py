@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
@@ -22,8 +23,11 @@ class GroupForm(GroupModelForm):
     class Meta:
         model = Group
         fields = ["name"]
-        help_texts = {"name": _("Exactly as the identity provider writes it. Fixed once saved.")}
+        help_texts = {
+            "name": _("Exactly as the identity provider writes it. Fixed once saved. It gets the prefix that marks the provider's groups.")
+        }
 
     def clean_name(self) -> str:
-        prints(self.cleaned_data["name"])
-        return str(self.cleaned_data["name"])
+        name, mark = str(self.cleaned_data["name"]), str(settings.OIDC_GROUP_PREFIX)
+        prints(name)
+        return name if name.startswith(mark) else mark + name

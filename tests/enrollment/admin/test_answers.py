@@ -122,7 +122,7 @@ def test_nobody_answers_their_own_request(verb, browse, bob, own, url, words):
 
 def test_a_superuser_in_the_approving_group_cannot_answer_their_own_request(browse, fileshare, now, url):
     factories.a_person("gina", groups=["employees", factories.APPROVERS])
-    boss = factories.a_person("boss", groups=["employees", "lychgate-admins", factories.APPROVERS])
+    boss = factories.a_person("boss", groups=["employees", "oidc:lychgate-admins", factories.APPROVERS])
     mine = factories.a_request(boss, fileshare, [factories.a_device(boss)], now=now)
     response = browse(boss).post(url("accessrequest_approve", mine.pk), {"at_most": "", "comment": ""})
     assert response.status_code == 422
