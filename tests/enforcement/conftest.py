@@ -8,6 +8,7 @@ from enforcement import transport
 from enforcement.zipapp import build
 from portal.demo.netns import Lab, make_keys, unique_interface, why_not
 from tests.enforcement.pep.agents import PYTHON, Agent, Machine
+from tests.enforcement.world import World
 from tests.lab import PORT
 
 EVERY_PORT = [["tcp", 1, 65535], ["udp", 1, 65535]]
@@ -57,3 +58,8 @@ def gateway(namespace, tmp_path, pep_pyz, settings):
     settings.PEP_ARGV = {"pep-1": namespace.agent_argv}
     yield namespace
     transport.POOL.close()
+
+
+@pytest.fixture
+def world(gateway, db):
+    return World(gateway)
