@@ -39,13 +39,11 @@ def _let_tests_empty_tables():
     empty_tables = TransactionTestCase._fixture_teardown  # noqa: SLF001 - Django has no public hook here
 
     def lifted(case):
-        with connection.schema_editor() as editor:
-            append_only.backwards(None, editor)
+        append_only.lift(connection)
         try:
             empty_tables(case)
         finally:
-            with connection.schema_editor() as editor:
-                append_only.forwards(None, editor)
+            append_only.protect(connection)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lifted)
@@ -108,3 +106,18 @@ def grant_of_alice(request_of_alice, bob, now):
     from enrollment import lifecycle  # noqa: PLC0415 - Django must be up
 
     return lifecycle.approve(request_of_alice, reviewer=bob, now=now)
+
+
+@pytest.fixture
+def told_peps():
+    """Which PEPs were nudged, one set a nudge, in order."""
+    from enrollment.signals import access_changed  # noqa: PLC0415 - Django must be up
+
+    told = []
+
+    def listen(pep_ids, **_more):
+        told.append(pep_ids)
+
+    access_changed.connect(listen)
+    yield told
+    access_changed.disconnect(listen)

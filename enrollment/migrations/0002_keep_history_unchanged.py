@@ -3,13 +3,14 @@
 On SQLite, `INSERT OR REPLACE` passes update and delete triggers by: the insert trigger
 stops it. On PostgreSQL, TRUNCATE is seen by a statement trigger only.
 A later migration that changes one of these tables on SQLite makes the table anew, and
-must end with `forwards` again.
+must end with `protect` again.
 """
 
 from __future__ import annotations
 
 from django.apps.registry import Apps
 from django.db import migrations
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 ZERO = "0" * 64
@@ -79,15 +80,27 @@ POSTGRESQL_UNDO = tuple(
 )
 
 
-def forwards(apps: Apps | None, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    backwards(apps, schema_editor)
-    for statement in POSTGRESQL if schema_editor.connection.vendor == "postgresql" else SQLITE:
-        schema_editor.execute(statement, None)
+def protect(connection: BaseDatabaseWrapper) -> None:
+    """Put the triggers in place, anew where they were."""
+    lift(connection)
+    with connection.cursor() as cursor:
+        for statement in POSTGRESQL if connection.vendor == "postgresql" else SQLITE:
+            cursor.execute(statement)
 
 
-def backwards(apps: Apps | None, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    for statement in POSTGRESQL_UNDO if schema_editor.connection.vendor == "postgresql" else SQLITE_UNDO:
-        schema_editor.execute(statement, None)
+def lift(connection: BaseDatabaseWrapper) -> None:
+    """Take them away; for tests, which empty tables."""
+    with connection.cursor() as cursor:
+        for statement in POSTGRESQL_UNDO if connection.vendor == "postgresql" else SQLITE_UNDO:
+            cursor.execute(statement)
+
+
+def forwards(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    protect(schema_editor.connection)
+
+
+def backwards(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    lift(schema_editor.connection)
 
 
 class Migration(migrations.Migration):
