@@ -30,9 +30,17 @@ def arrive(login: SocialLogin, *, now: datetime) -> User:
         user = _account(identity)
         if not user.is_active:
             raise SignInRefused("Your account here is disabled. Ask an administrator of this portal.", hint=f"user {user.pk} is not active")
+        _take_over(user, identity, now)
+    login.user = user
+    login.account.uid = user.username
+    return user
+
+
+def _take_over(user: User, identity: Identity, now: datetime) -> None:
+    try:
         lifecycle.sign_in(
             user,
-            groups=identity.groups,
+            groups=None if identity.groups is None else [settings.OIDC_GROUP_PREFIX + group for group in identity.groups],
             name=identity.name,
             email=identity.email,
             auth_time=identity.auth_time,
@@ -41,9 +49,8 @@ def arrive(login: SocialLogin, *, now: datetime) -> User:
             sid=identity.sid,
             now=now,
         )
-    login.user = user
-    login.account.uid = user.username
-    return user
+    except lifecycle.Refused as refused:
+        raise SignInRefused(" ".join(refused.reasons), hint=f"user {user.pk}") from refused
 
 
 def _account(identity: Identity) -> User:
