@@ -33,6 +33,9 @@ OIDC_CLIENT_SECRET = secret("LYCHGATE_OIDC_CLIENT_SECRET")
 OIDC_NAME = text("LYCHGATE_OIDC_NAME", "your organisation")
 OIDC_SCOPES = words("LYCHGATE_OIDC_SCOPES", "profile,email")
 OIDC_GROUPS_CLAIM = text("LYCHGATE_OIDC_GROUPS_CLAIM", "groups")
+OIDC_GROUP_PREFIX = text(
+    "LYCHGATE_OIDC_GROUP_PREFIX", "oidc:"
+)  # before each group that the claim names, so that none takes a local one's place
 OIDC_MAX_AGE = whole("LYCHGATE_OIDC_MAX_AGE", 0) or None  # seconds; with it, a provider that sends no auth_time is refused
 OIDC_ORIGINS = words("LYCHGATE_OIDC_ORIGINS")  # more origins that signing in leads through, where the issuer's is not all
 
@@ -149,10 +152,10 @@ QUARANTINE_SECONDS = whole("LYCHGATE_QUARANTINE_SECONDS", 86400, 0)
 PEP_ARGV: dict[str, list[str]] = json.loads(text("LYCHGATE_PEP_ARGV", "{}"))
 PEP_TIMEOUT_SECONDS = whole("LYCHGATE_PEP_TIMEOUT_SECONDS", 15, 1, 300)
 
-# Groups of the identity provider, and what they make of a person.
-ADMIN_GROUPS = words("LYCHGATE_ADMIN_GROUPS", "lychgate-admins")
-AUDITOR_GROUPS = words("LYCHGATE_AUDITOR_GROUPS", "lychgate-auditors")
-APPROVER_GROUPS = words("LYCHGATE_APPROVER_GROUPS", "lychgate-approvers")
+# Groups of the identity provider, named as its claim names them, and what they make of a person.
+ADMIN_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_ADMIN_GROUPS", "lychgate-admins")]
+AUDITOR_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_AUDITOR_GROUPS", "lychgate-auditors")]
+APPROVER_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_APPROVER_GROUPS", "lychgate-approvers")]
 
 # Celery: ids only on the wire, one task at a time per thread, mail never before a PEP.
 REDIS_URL = text("REDIS_URL", "redis://localhost:6379/0")

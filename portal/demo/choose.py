@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from portal.demo.identities import PEOPLE
+from portal.demo.cast import PEOPLE
 
 
 @never_cache

@@ -6,7 +6,6 @@ to the portal when the provider's database is made anew.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from allauth.account.models import EmailAddress
@@ -16,28 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 
-
-@dataclass(frozen=True, slots=True)
-class DemoPerson:
-    """Somebody with a fixed part in the demo."""
-
-    username: str
-    name: str
-    groups: tuple[str, ...]
-    part: str
-
-    @property
-    def subject(self) -> str:
-        return f"demo-{self.username}"
-
-
-PEOPLE = (
-    DemoPerson("alice", "Alice Adler", ("employees",), "an employee: enrols devices and asks for access"),
-    DemoPerson("bob", "Bob Brandt", ("employees", "lychgate-approvers"), "an approver: answers requests in the admin"),
-    DemoPerson("carol", "Carol Conti", ("employees", "lychgate-auditors"), "an auditor: reads everything, changes nothing"),
-    DemoPerson("dave", "Dave Dubois", ("employees", "lychgate-admins"), "an admin: keeps resources, policies and gateways"),
-    DemoPerson("erin", "Erin Evans", ("employees",), "another employee: must never see what is Alice's"),
-)
+from portal.demo.cast import PEOPLE, DemoPerson
 
 
 class DemoAdapter(DefaultOIDCAdapter):
