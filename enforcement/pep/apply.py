@@ -29,6 +29,7 @@ class Pass:
     """What one pass found and did; `receipt.py` prints it."""
 
     horizon: Horizon
+    read_at: int = 0
     why: list[str] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
     journal: list[journal.Line] = field(default_factory=list)
@@ -95,16 +96,18 @@ def _plan(kernel: Kernel, memory: Memory, request: Apply, seen: Observed, allowe
     """Plan from what is held; where the table is not ours, from what loading it again keeps."""
     held, keep = seen.state, None
     if seen.table != "ours" and (done.opens or seen.table != "missing"):
-        whole = held if request.scope is None else replace(held, admissions=read_admissions(kernel, held.placements, None, ()))
         # a scope names only a part: the others keep what we gave them last
         wanted = allowed if request.scope is None else memory.state()
+        # a table we do not remember may hold more than we know to look for
+        known = wanted.placements if seen.table == "unknown" else held.placements
+        whole = replace(held, admissions=read_admissions(kernel, known, None, ()))
         held = keep = kept_by_rebuild(whole, wanted, done.horizon, opens=done.opens)
     todo = plan(held, allowed, done.horizon, request.scope, seen.interface.odd)
     if not done.opens:
         todo = todo.removals()
     if keep is not None:
         pairs = {(a.resource, a.address) for a in keep.admissions}
-        lost = [a for a in seen.state.admissions if (a.resource, a.address) not in pairs]
+        lost = [a for a in whole.admissions if (a.resource, a.address) not in pairs]
         todo = replace(todo, forget=(*flows(memory.sorted_placements(), lost), *todo.forget))
     return keep, todo
 
@@ -132,9 +135,10 @@ def _read_back(kernel: Kernel, seen: Observed, placements: tuple[Placement, ...]
     done.interface, admissions = seen.interface, seen.state.admissions
     if done.changed:
         done.interface, error = read_interface(kernel, mentions(request.scope, request.state.peers))
-        done.why += [error] if error and error not in done.why else []
+        done.closes_only(*({error} - {*done.why, ""}))
         admissions = read_admissions(kernel, placements, request.scope, addresses_of(request.state.peers))
     done.held = State(placements, done.interface.peers, admissions)
+    done.read_at = int(kernel.now())
 
 
 def _settle(kernel: Kernel, memory: Memory, marks: Marks, request: Apply, done: Pass, *, structural: bool, expected: int) -> None:
@@ -149,7 +153,10 @@ def _settle(kernel: Kernel, memory: Memory, marks: Marks, request: Apply, done: 
     if kernel.generation() != expected:
         # somebody else committed meanwhile: look at everything next time, and do not vouch for a new structure
         marks = replace(marks, genid=-1, structure="" if structural else structure)
+    held = done.held
+    if done.interface.is_unread:
+        held = replace(held, peers=tuple(memory.peers.values()))  # nobody removed them: we could not look
     try:
-        memory.settle(done.held, request.scope, marks)
+        memory.settle(held, request.scope, marks)
     except OSError as error:
         done.why.append(f"this PEP cannot write what it did: {error}")

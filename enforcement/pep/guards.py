@@ -24,8 +24,9 @@ def stand(kernel: Kernel, caps: Caps, marks: Marks, *, touched: bool) -> tuple[M
     script = ruleset.guard(caps)
     text = hashlib.sha256(repr((script, ruleset.routing_guard(caps))).encode()).hexdigest()
     known = marks.guard_of == text and marks.boot == kernel.boot()  # nobody is blamed for a restart
-    guard, rules = marks.guard, kernel.rules()
+    guard = marks.guard
     try:
+        rules = kernel.rules()
         if touched or not known:
             guard = _table(kernel, script, marks.guard if known else None, drift) or ""
         if not known or rules != marks.rules:
@@ -33,7 +34,7 @@ def stand(kernel: Kernel, caps: Caps, marks: Marks, *, touched: bool) -> tuple[M
                 drift.append(Drift("routing guard changed", {}, ROUTING_WORDS))
             _route(kernel, caps)
             rules = kernel.rules()
-    except (NftError, KernelError) as error:
+    except (NftError, KernelError, OSError) as error:
         return marks, drift, f"the guard cannot be put back, so nothing is opened: {error}"
     return replace(marks, guard=guard, guard_of=text, rules=rules), drift, ""
 

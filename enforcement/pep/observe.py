@@ -59,7 +59,7 @@ def read_interface(kernel: Kernel, about: frozenset[str] = frozenset()) -> tuple
     try:
         return kernel.show(about), ""
     except KernelError as error:
-        return Interface(None, (), frozenset(), {}), f"the WireGuard interface {kernel.interface} cannot be read: {error}"
+        return Interface(None, (), frozenset(), {}, is_unread=True), f"the WireGuard interface {kernel.interface} cannot be read: {error}"
 
 
 def read_admissions(

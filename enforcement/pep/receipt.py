@@ -14,7 +14,7 @@ from enforcement.pep.apply import Pass
 from enforcement.pep.journal import MOST_ECHOED
 from enforcement.pep.plan import Horizon, Pair, Scope
 from enforcement.pep.requests import Apply
-from enforcement.pep.state import Admission, State, digest, to_json
+from enforcement.pep.state import LAST_SECOND, Admission, State, digest, to_json
 
 AGENT = "0.1.0"
 
@@ -61,7 +61,7 @@ def of_read(held: State, handshakes: Mapping[str, int], why: list[str]) -> dict[
         "handshakes": dict(handshakes),
         "journal": [],
         "journal_left_out": 0,
-        "held": to_json(held),
+        "held": to_json(State(held.placements, held.peers, tuple(_printable(a) for a in held.admissions))),
     }
 
 
@@ -69,8 +69,13 @@ def counts(held: State) -> dict[str, int]:
     return {"peers": len(held.peers), "admissions": len(held.admissions), "placements": len(held.placements)}
 
 
+def _printable(admission: Admission) -> Admission:
+    """Print an element without an end as one that ends with the calendar."""
+    return Admission(admission.resource, admission.address, min(admission.deadline, LAST_SECOND))
+
+
 def _missing(request: Apply, done: Pass, held: Mapping[Pair, int]) -> dict[str, object]:
-    wanted, now = request.state, done.horizon.now
+    wanted, now = request.state, done.read_at
     peers = {peer for peer in done.held.peers if peer.key not in done.interface.odd}
     placements = set(done.held.placements)
     late = [

@@ -18,6 +18,7 @@ LONGEST_LINE = 16 << 20
 IDLE_SECONDS = 60.0
 WRITE_SECONDS = 30.0
 LIFE_SECONDS = 600.0
+GRACE_SECONDS = 60.0
 READ_BYTES = 1 << 16
 LOOK_SECONDS = 1.0
 
@@ -45,7 +46,7 @@ class Stream:
                 line = bytes(buffer[:end])
                 del buffer[: end + 1]
                 searched = 0
-                if self._has_changed() or time.monotonic() > self._ends:
+                if self._has_changed() or time.monotonic() > self._ends + GRACE_SECONDS:
                     return
                 yield line
                 heard = time.monotonic()
@@ -81,7 +82,9 @@ class Stream:
         poll.register(self._source, select.POLLIN)
         while True:
             now = time.monotonic()
-            if now > heard + IDLE_SECONDS or now > self._ends or self._has_changed():
+            # not between a hello and its document
+            is_old = now > self._ends and now > heard + LOOK_SECONDS
+            if now > heard + IDLE_SECONDS or is_old or self._has_changed():
                 return b""
             if poll.poll(LOOK_SECONDS * 1000):
                 return os.read(self._source, READ_BYTES)

@@ -27,6 +27,7 @@ class Interface:
     peers: tuple[Peer, ...]
     odd: frozenset[str]
     handshakes: dict[str, int]
+    is_unread: bool = False
 
 
 def show(interface: str) -> list[str]:

@@ -4,12 +4,13 @@ import ipaddress
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enforcement.pep import nft
 from enforcement.pep.state import Admission
 
+LAW = settings(max_examples=60, deadline=None)
 NOW = 1_800_000_000.25
 V4, V6 = ipaddress.ip_address("10.89.0.2"), ipaddress.ip_address("fd89::2")
 SET = "device-access-to-fileshare"
@@ -23,17 +24,20 @@ def admission(address=V4, seconds=60):
     return Admission("fileshare", address, int(NOW) + seconds)
 
 
+@LAW
 @given(elements)
 def test_what_is_parsed_is_what_was_rendered(wanted):
     assert nft.parse(nft.render(wanted)) == wanted
 
 
+@LAW
 @given(elements)
 def test_every_element_that_stays_has_a_timeout_of_at_least_a_millisecond(wanted):
     stays = [line for line in nft.render(wanted).splitlines() if "timeout" in line]
     assert all(re.fullmatch(r"(, )?\S+ timeout [1-9]\d*ms", part) for line in stays for part in line[line.index("{ ") + 2 : -2].split(", "))
 
 
+@LAW
 @given(elements)
 def test_nothing_is_deleted_that_was_not_added_first(wanted):
     lines = nft.render(wanted).splitlines()

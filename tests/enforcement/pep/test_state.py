@@ -5,12 +5,13 @@ import copy
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enforcement.pep.state import StateError, digest, from_json, to_json
 from tests.enforcement.pep.agents import key
 
+LAW = settings(max_examples=60, deadline=None)
 GOOD = {
     "placements": [
         {
@@ -119,6 +120,7 @@ json_values = st.recursive(
 )
 
 
+@LAW
 @given(json_values)
 def test_whatever_arrives_is_a_state_or_a_state_error(value):
     try:
