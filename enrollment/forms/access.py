@@ -11,6 +11,7 @@ from enrollment.templatetags.times import duration
 
 PRESETS = (900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
 CUSTOM = "custom"
+NOT_YOURS = _("Choose from your own devices.")
 
 
 class RequestForm(forms.Form):
@@ -20,7 +21,7 @@ class RequestForm(forms.Form):
         label=_("Devices"),
         queryset=Device.objects.none(),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": _("Choose at least one device."), "invalid_choice": _("Choose from your own devices.")},
+        error_messages={"required": _("Choose at least one device."), "invalid_choice": NOT_YOURS, "invalid_pk_value": NOT_YOURS},
     )
     duration = forms.ChoiceField(label=_("How long?"), widget=forms.RadioSelect, error_messages={"required": _("Say for how long.")})
     minutes = forms.IntegerField(
@@ -56,10 +57,11 @@ class RequestForm(forms.Form):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("duration") == CUSTOM and "minutes" in cleaned:
+        length = cleaned.get("duration", "")
+        if length == CUSTOM and "minutes" in cleaned:
             self._check_minutes(cleaned)
-        elif cleaned.get("duration"):
-            cleaned["seconds"] = int(cleaned["duration"])
+        elif length and length != CUSTOM:
+            cleaned["seconds"] = int(length)
         return cleaned
 
     def _check_minutes(self, cleaned: dict[str, Any]) -> None:

@@ -29,15 +29,19 @@ def duration(seconds: float) -> str:
 
 
 @register.simple_tag
-def when(instant: datetime) -> SafeString:
-    """Return an instant as a <time>, in UTC and saying so."""
+def when(instant: datetime | None) -> SafeString:
+    """Return an instant as a <time>, in UTC and saying so; nothing for one that has not come."""
+    if not instant:
+        return SafeString("")
     utc = instant.astimezone(UTC)
     return format_html('<time datetime="{}" data-local>{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", date_format(utc, "j M Y, H:i"))
 
 
 @register.simple_tag
-def left(instant: datetime, now: datetime) -> SafeString:
+def left(instant: datetime | None, now: datetime) -> SafeString:
     """Return how long it is until then, as a <time> that `countdown.js` keeps true."""
+    if not instant:
+        return SafeString("")
     return format_html(
         '<time datetime="{}" data-countdown>{}</time>',
         f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -1,7 +1,7 @@
 """Enrolling a device, and giving one a new key: three ways, and no private key kept in any of them.
 
 Made in the browser, the private key never comes here. Made on the server, it is in one
-answer to one POST; that answer is not stored by anybody, and cannot be had again.
+answer to one POST; `never_cache` keeps everybody from storing that answer, and it cannot be had again.
 """
 
 import base64
@@ -65,7 +65,7 @@ def device_key(request: SignedIn, pk: int) -> HttpResponse:
     return _answer_once(request, form, rotate) or render(request, "enrollment/device_key.html", {"form": form, "device": device})
 
 
-@sensitive_variables("private_key", "config")
+@sensitive_variables("private_key", "config", "shown")
 def _answer_once(request: SignedIn, form: KeyForm, use: Callable[[str], Device]) -> HttpResponse | None:
     """Use a valid form once and show the device's file; send a second sending to the device; None: show the form."""
     if request.method != "POST":
@@ -86,9 +86,8 @@ def _answer_once(request: SignedIn, form: KeyForm, use: Callable[[str], Device])
         return None
     request.session["forms_used"] = dict([*seen.items(), (str(form.cleaned_data["once"]), device.pk)][-REMEMBERED:])
     config = client_file(device, private_key)
-    response = render(request, "enrollment/device_config.html", {"device": device, "file": config, "way": form.cleaned_data["way"]})
-    response["Cache-Control"] = "no-store"
-    return response
+    shown = {"device": device, "file": config, "way": form.cleaned_data["way"], "is_new": isinstance(form, EnrolForm)}
+    return render(request, "enrollment/device_config.html", shown)
 
 
 @sensitive_variables()

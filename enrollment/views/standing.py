@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Prefetch, Q, QuerySet
 
 from enrollment.models import AccessRequest, Grant, Review, User
@@ -116,12 +117,12 @@ def of_any(request: AccessRequest, now: datetime) -> Standing:
 def waiting_for(request: AccessRequest) -> tuple[str, ...]:
     """Return the groups whose answer is still missing."""
     said = [review.stage_id for review in request.reviews.all() if review.verdict == Review.Verdict.APPROVE]
-    return tuple(group_in_words(str(stage.group)) for stage in request.policy_version.stages.all() if said.count(stage.pk) < stage.need)
+    return tuple(group_in_words(stage.group.name) for stage in request.policy_version.stages.all() if said.count(stage.pk) < stage.need)
 
 
 def group_in_words(name: str) -> str:
-    """Return a group's name without the source that goes before it."""
-    return name.rpartition(":")[2]
+    """Return a group's name without the prefix that says which source it came from."""
+    return name.removeprefix(settings.OIDC_GROUP_PREFIX)
 
 
 def _names(rows: Rows) -> tuple[str, ...]:

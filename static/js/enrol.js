@@ -49,9 +49,10 @@ function show(page, privateKey) {
   history.replaceState(null, "", ready.dataset.ready);
   const config = ready.querySelector("[data-config-text]");
   config.textContent = config.textContent.replace(/^PrivateKey = .*$/m, `PrivateKey = ${privateKey}`);
-  const code = drawQr(config.textContent);
-  if (code) ready.querySelector("[data-qr]").replaceChildren(code);
-  ready.querySelector("[data-qr]").hidden = !code;
+  const card = ready.querySelector("[data-qr]");
+  const code = drawQr(config.textContent, card.dataset.label);
+  if (code) card.replaceChildren(code);
+  card.hidden = !code;
   ready.querySelector("[data-qr-too-long]").hidden = Boolean(code);
   for (const buttons of ready.querySelectorAll("[data-needs-script]")) buttons.hidden = false;
   ready.querySelector("h1").focus();

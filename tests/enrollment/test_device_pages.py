@@ -1,0 +1,180 @@
+"""My devices, enrolling and retiring: what a page does, what it refuses, and what erin must never see."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from enrollment.models import Device, DeviceKey
+from tests import factories
+
+LOW_ORDER = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def as_erin(client, erin):
+    client.force_login(erin)
+    return client
+
+
+def form(**values):
+    return {"name": "Work laptop", "kind": "laptop", "way": "pasted", "public_key": factories.a_key(), "once": str(uuid4()), **values}
+
+
+def without_token(page):
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page.text)
+
+
+def enrol(client, **values):
+    return client.post(reverse("device-new"), form(**values))
+
+
+def test_a_pasted_key_enrols_a_device_and_shows_its_config(as_alice, alice, pep, fileshare):
+    page = enrol(as_alice, name="Laptop <b>")
+    device = Device.objects.get(owner=alice)
+    assert (device.name, device.key_origin) == ("Laptop <b>", "pasted")
+    assert f"{device.address_v4}/32" in page.text
+    assert f"Endpoint = {pep.endpoint_host}:51820" in page.text
+    assert "Laptop <b>" not in page.text
+
+
+def test_the_config_names_the_prefixes_of_every_pep_with_something_on_it(as_alice, fileshare):
+    factories.a_pep(2)
+    page = enrol(as_alice)
+    assert "AllowedIPs = 10.89.65.0/24, fd89:0:0:1::/64" in page.text
+    assert page.text.count("[Peer]") == 1
+
+
+def test_a_server_made_key_is_in_one_answer_that_nobody_stores(as_alice, alice):
+    page = enrol(as_alice, way="server", public_key="")
+    private_key = re.search(r"PrivateKey = (\S{43}=)", page.text)[1]
+    assert "no-store" in page["Cache-Control"]
+    assert "<svg" in page.text
+    device = Device.objects.get(owner=alice)
+    assert device.key_origin == "server"
+    assert private_key not in as_alice.get(reverse("device", args=[device.pk])).text
+
+
+def test_the_same_form_sent_again_makes_no_second_device(as_alice, alice):
+    values = form(way="server", public_key="")
+    as_alice.post(reverse("device-new"), values)
+    again = as_alice.post(reverse("device-new"), values, follow=True)
+    assert "This was done already" in again.text
+    assert "PrivateKey = PASTE" in again.text
+    assert Device.objects.filter(owner=alice).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "says"),
+    [
+        ({"name": ""}, "name", "required"),
+        ({"name": "a" * 41}, "name", "40"),
+        ({"name": "two\nlines"}, "name", "do not print"),
+        ({"name": "AllowedIPs\r\nx"}, "name", "do not print"),
+        ({"name": "nul\0"}, "name", "Null"),
+        ({"name": "\u202etxt.exe"}, "name", "do not print"),
+        ({"kind": "toaster"}, "kind", "toaster"),
+        ({"way": "magic"}, "way", "magic"),
+        ({"way": "browser", "public_key": ""}, "way", "JavaScript"),
+        ({"public_key": ""}, "public_key", "44 characters"),
+        ({"public_key": LOW_ORDER}, "public_key", "protects nothing"),
+        ({"public_key": "a" * 201}, "public_key", "200"),
+        ({"public_key": "x\ny"}, "public_key", "44 characters"),
+        ({"public_key": "ключ" * 11}, "public_key", "44 characters"),
+    ],
+)
+def test_what_cannot_be_enrolled_is_said_beside_the_field(as_alice, values, field, says):
+    page = enrol(as_alice, **values)
+    beside = re.search(rf'id="id_{field}_error">([^<]*)<', page.text)
+    assert page.status_code == 200
+    assert says in beside[1]
+    assert not Device.objects.exists()
+
+
+def test_what_was_pasted_as_a_key_is_never_sent_back(as_alice):
+    pasted = "cHJpdmF0ZSBrZXkgb2Ygc29tZWJvZHkgd2hvIGVycmVk"
+    page = enrol(as_alice, public_key=pasted)
+    assert pasted not in page.text
+
+
+def test_a_key_in_use_is_refused_with_the_words_of_the_verb(as_alice, erin):
+    theirs = factories.a_device(erin)
+    page = enrol(as_alice, public_key=theirs.public_key)
+    assert "This key cannot be used here" in page.text
+    assert not Device.objects.exclude(pk=theirs.pk).exists()
+
+
+def test_a_form_takes_no_more_fields_than_it_shows(as_alice, alice, erin):
+    enrol(as_alice, owner=erin.pk, state="suspended", address_v4="10.89.0.200", slot=77, is_staff=True, key_origin="browser")
+    device = Device.objects.get()
+    assert (device.owner, device.state, device.key_origin) == (alice, "enrolled", "pasted")
+    assert (device.address_v4, device.slot) != ("10.89.0.200", 77)
+    alice.refresh_from_db()
+    assert not alice.is_staff
+
+
+def test_a_new_key_replaces_the_old_one(as_alice, laptop):
+    key = factories.a_key()
+    as_alice.post(reverse("device-key", args=[laptop.pk]), {"way": "pasted", "public_key": key, "once": str(uuid4())})
+    laptop.refresh_from_db()
+    assert laptop.public_key == key
+    assert DeviceKey.objects.filter(device=laptop).count() == 2
+
+
+def test_a_lost_device_is_cut_off_and_may_come_back(as_alice, laptop):
+    page = as_alice.post(reverse("device-lost", args=[laptop.pk]), follow=True)
+    laptop.refresh_from_db()
+    assert laptop.state == "suspended"
+    assert "this device reaches nothing" in page.text
+    as_alice.post(reverse("device-found", args=[laptop.pk]))
+    laptop.refresh_from_db()
+    assert laptop.state == "enrolled"
+
+
+def test_a_device_that_an_admin_suspended_stays_suspended(as_alice, laptop, dave):
+    from enrollment import lifecycle  # noqa: PLC0415 - Django must be up
+
+    lifecycle.suspend_device(laptop, actor=dave, reason="posture", now=timezone.now())
+    page = as_alice.post(reverse("device-found", args=[laptop.pk]))
+    assert (page.status_code, "An admin suspended this device" in page.text) == (422, True)
+
+
+def test_retiring_is_for_good_and_said_so_the_second_time(as_alice, laptop):
+    first = as_alice.post(reverse("device-retire", args=[laptop.pk]), follow=True)
+    second = as_alice.post(reverse("device-retire", args=[laptop.pk]))
+    assert "Retired for good" in first.text
+    assert (second.status_code, "was retired" in second.text) == (409, True)
+
+
+@pytest.mark.parametrize("name", ["device", "device-key"])
+def test_erin_finds_nothing_where_alice_has_a_device(as_erin, laptop, name):
+    theirs = as_erin.get(reverse(name, args=[laptop.pk]))
+    nobodys = as_erin.get(reverse(name, args=[987654]))
+    assert theirs.status_code == nobodys.status_code == 404
+    assert without_token(theirs) == without_token(nobodys)
+
+
+@pytest.mark.parametrize("name", ["device-retire", "device-lost", "device-found", "device-key"])
+def test_erin_changes_nothing_of_alices(as_erin, laptop, name):
+    before = Device.objects.filter(pk=laptop.pk).values().get()
+    answer = as_erin.post(reverse(name, args=[laptop.pk]), form())
+    assert answer.status_code == 404
+    assert Device.objects.filter(pk=laptop.pk).values().get() == before
+
+
+def test_erin_does_not_see_alices_devices_in_a_list(as_erin, laptop):
+    laptop_name = laptop.name
+    assert laptop_name not in as_erin.get(reverse("devices")).text.replace("Enrol the laptop", "")
+
+
+@pytest.mark.parametrize("number", ["0", "9" * 30, "-1", "1%00", "..%2f..%2fetc%2fpasswd"])
+def test_a_number_that_is_none_is_a_plain_404(as_alice, number):
+    assert as_alice.get(f"/devices/{number}/").status_code == 404
