@@ -103,7 +103,11 @@ def test_two_streams_take_turns(make_agent, machine):
     [(s.process.stdin.write(line), s.process.stdin.flush()) for s, line in zip(streams, lines, strict=True)]
     receipts = [json.loads(stream.process.stdout.readline()) for stream in streams]
     assert receipts[2]["outcome"] == "applied"
-    assert machine.elements()[ALICE[0]] > 250
+    # whichever came last, the newest one wins for good
+    streams[2].nonce = receipts[2]["nonce"]
+    receipt = streams[2].ask(streams[2].request(wanted[2], generation=3))
+    assert (receipt["why"], receipt["missing"]["admissions"]) == ([], [])
+    assert machine.elements()[ALICE[0]] > 210
 
 
 def test_without_wireguard_nothing_opens_and_everything_else_closes(make_agent, machine):
