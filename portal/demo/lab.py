@@ -23,7 +23,6 @@ from portal.demo import traffic
 from portal.demo.home import PEP
 from portal.demo.netns import Keys, Lab, Route, make_keys, unique_interface
 
-PREFIX = "lg"
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 PEP_PORT = 51820
 PEP_V4, PEP_V6 = "198.51.100.1", "2001:db8:51::1"
@@ -88,9 +87,9 @@ def read_client_file(text: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     return sections[0], sections[1]
 
 
-def build_lab(folder: Path) -> Bench:
-    """Make the four hosts and boot the gateway closed. Raises LabError."""
-    lab = Lab(PREFIX)
+def build_lab(folder: Path, prefix: str) -> Bench:
+    """Make the four hosts and boot the gateway closed; their names begin with the prefix. Raises LabError."""
+    lab = Lab(prefix)
     try:
         return _build(lab, folder)
     except BaseException:
@@ -128,6 +127,7 @@ def _build(lab: Lab, folder: Path) -> Bench:
     for argv in ruleset.routing_guard(caps):
         lab.run("pep", argv)
     lab.add_wireguard("pep", interface, keys, [f"{OWN_V4}/32", f"{OWN_V6}/128"], port=PEP_PORT)
+    lab.set_sysctls("pep", ruleset.sysctls(caps))
     lab.ip("pep", [f"route add {POOL_V4} dev {interface}", f"route add {POOL_V6} dev {interface}"])
     _start_services(lab, folder)
     agent = folder / "agent.pyz"

@@ -28,8 +28,9 @@ Report = Callable[[str, float], None]
 class Stage:
     """The running demo. `close` ends it; each process by its pid."""
 
-    def __init__(self, home: Home, report: Report) -> None:
+    def __init__(self, home: Home, report: Report, *, lab_prefix: str = "lg") -> None:
         self.home = home
+        self.lab_prefix = lab_prefix
         self.report = report
         self.parts: dict[str, Part] = {}
         self.bench: lab.Bench | None = None
@@ -62,7 +63,7 @@ class Stage:
         if netns.why_not():
             argv = lab.recording_agent(self.home.folder)
         else:
-            self.bench = lab.build_lab(self.home.folder)
+            self.bench = lab.build_lab(self.home.folder, self.lab_prefix)
             argv = self.bench.agent_argv
         self.home.keys["argv"] = json.dumps(argv)
 

@@ -33,6 +33,7 @@ class Command(BaseCommand):
             "--headless", action="store_true", help="play the story alone, print one JSON line a step, exit 0 only if each step held"
         )
         parser.add_argument("--reset", action="store_true", help="begin with an empty database")
+        parser.add_argument("--lab", default="lg", help="what the names of the lab's namespaces begin with (default: lg, as in lg-laptop)")
         parser.add_argument("--folder", default="", help="where to keep everything (default: var/demo in the project)")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         headless = options["headless"]
         folder = Path(options["folder"] or ROOT / "var" / "demo").absolute()
         home = open_home(folder, free_port(options["port"]), reset=options["reset"] or headless)
-        stage = Stage(home, self.tell_json if headless else self.tell)
+        stage = Stage(home, self.tell_json if headless else self.tell, lab_prefix=options["lab"])
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             if headless and why_not():

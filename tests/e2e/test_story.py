@@ -1,0 +1,50 @@
+"""The whole product, from sign-in to a packet through the gateway, and cut at the deadline: `manage.py demo --headless`."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from portal.demo.home import ROOT
+from tests.lab import needs_namespaces
+
+pytestmark = [needs_namespaces, pytest.mark.browser, pytest.mark.lab]
+MUST_SHOW = (
+    "before any grant the laptop reaches nothing",
+    "each stream ends within 1 s of the deadline, the control streams live on",
+    "portal, worker, beat, broker and agent are killed with -9",
+    "each stream ends within 1 s of the deadline, the control streams live on again, with everything of ours dead",
+    "bob revokes it in the admin: the stream is cut, the page says confirmed, the phone feels nothing",
+    "one ends: the stream lives on",
+    "the other ends: the stream is cut",
+)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("story")
+    argv = [sys.executable, "manage.py", "demo", "--headless", "--port", "0", "--lab", "lgtstory", "--folder", str(folder)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=540, check=False)
+    return done, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_each_step_of_the_story_holds_and_the_exit_code_says_so(played):
+    done, lines = played
+    broken = [line for line in lines if not line["ok"]]
+    assert (done.returncode, broken) == (0, []), done.stderr[-2000:]
+
+
+def test_nothing_that_matters_is_left_out_of_the_story(played):
+    told = [line["step"] for line in played[1]]
+    assert [step for step in MUST_SHOW if step not in told] == []
+
+
+def test_the_agent_was_among_the_killed(played):
+    killed = next(line["killed"] for line in played[1] if "killed" in line)
+    assert killed == ["agent", "portal", "worker", "beat", "broker"]
+
+
+def test_nothing_of_the_story_stays_behind(played):
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    assert "lgtstory-" not in listed
