@@ -77,7 +77,7 @@ def test_another_streams_changes_are_read_on(memory, tmp_path):
 def test_half_a_line_is_overwritten(memory, tmp_path):
     memory.intend((3, "digest"), PLAN, 1000.0)
     with (tmp_path / "last.jsonl").open("a") as stream:
-        stream.write('{"order":[9')
+        stream.write('{"order":[9' + "9" * 500)
     later = load(tmp_path)
     later.intend((4, "next"), Plan(), 1001.0)
     assert load(tmp_path).generation == 4
