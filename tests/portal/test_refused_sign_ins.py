@@ -113,6 +113,11 @@ def test_a_provider_that_answers_nonsense_costs_a_clear_page(hostile, browser, c
     check_refused(browser, caplog, "dentity provider")
 
 
+def test_an_endless_answer_is_not_read_to_its_end(hostile, browser, caplog):
+    hostile.userinfo["padding"] = "x" * 2**21
+    check_refused(browser, caplog, "too long, or too slow")
+
+
 def test_a_token_answer_never_reaches_the_log(hostile, browser, caplog):
     hostile.tokens.update({"access_token": ABSENT})
     check_refused(browser, caplog, "did not accept")
