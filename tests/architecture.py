@@ -34,7 +34,7 @@ DEMO_DOORS = ("portal.management.commands.demo", "portal.management.commands.dem
 PURE = (
     *("enrollment.addresses", "enrollment.clientconf", "enrollment.durations", "enrollment.keys", "enrollment.policy"),
     *("enrollment.targets", "enrollment.values"),
-    *("enforcement.desired",),
+    *("enforcement.desired", "enforcement.export"),
     *("enforcement.pep.caps", "enforcement.pep.drift", "enforcement.pep.guard", "enforcement.pep.nft", "enforcement.pep.plan"),
     *("enforcement.pep.ruleset", "enforcement.pep.skeleton", "enforcement.pep.state", "enforcement.pep.wg"),
 )

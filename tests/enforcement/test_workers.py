@@ -35,7 +35,7 @@ class Site:
         self.url = f"redis+socket://{directory}/broker.sock"
         self.environment = {
             **os.environ,
-            "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+            "DATABASE_URL": database_url(),
             "REDIS_URL": self.url,
             "LYCHGATE_PEP_ARGV": json.dumps({"pep-1": gateway.agent_argv, "pep-2": ["/bin/sleep", "60"]}),
             "LYCHGATE_SWEEP_SECONDS": "1",
@@ -65,6 +65,13 @@ class Site:
     def _start(self, name, argv, ready):
         part = self.parts[name] = Part(name, argv, self.environment, self.directory / f"{name}.log")
         part.wait_until(ready)
+
+
+def database_url():
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    return f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
 
 
 @pytest.fixture
