@@ -43,7 +43,7 @@ class ReviewInline(Frozen, Inline):
     model = Review
     fk_name = "request"
     readonly_fields = ("reviewer", "stage", "verdict", "for_how_long", "comment", "created_at")
-    fields = readonly_fields
+    fields = (readonly_fields,)
     extra = 0
     can_delete = False
 
@@ -64,7 +64,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         Verb("deny", _("Deny …"), _("Deny these requests?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True),
     )
     list_display = ["who_and_what", "with_devices", "how_long", "why", "waits", "state"]
-    list_filter = [RequestFilter, "is_break_glass", ("resource", admin.RelatedOnlyFieldListFilter)]
+    list_filter = [RequestFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["requester__name", "requester__email", "resource__name", "resource__slug", "reason", "ticket"]
     search_help_text = _("Who, what, or why")
     ordering = ["created_at", "id"]
@@ -86,7 +86,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         """Give the last column its viewer."""
         user, now = viewer(request), timezone.now()
 
-        @admin.display(description=_("note"))
+        @admin.display(description=_("note"), empty_value="")
         def note(asked: AccessRequest) -> str:
             own = asked.requester_id == user.pk and asked.state == AccessRequest.State.PENDING and asked.answer_by > now
             return gettext(briefing.OWN) if own else ""
@@ -110,16 +110,17 @@ class AccessRequestAdmin(Shared, VerbAdmin):
 
     @admin.display(description=_("how long"), ordering="seconds")
     def how_long(self, asked: AccessRequest) -> str:
-        return exact(asked.seconds)
+        return gettext("for %s") % exact(asked.seconds)
 
     @admin.display(description=_("why"))
     def why(self, asked: AccessRequest) -> str:
         ticket = f" [{asked.ticket}]" if asked.ticket else ""
         return (asked.reason if len(asked.reason) <= 120 else asked.reason[:119] + "…") + ticket  # noqa: PLR2004 - a line or two
 
-    @admin.display(description=_("waiting since / answer by"), ordering="created_at")
+    @admin.display(description=_("waiting"), ordering="created_at")
     def waits(self, asked: AccessRequest) -> str:
-        return f"{asked.created_at:%Y-%m-%d %H:%M} / {asked.answer_by:%Y-%m-%d %H:%M} UTC"
+        times = {"since": f"{asked.created_at:%Y-%m-%d %H:%M}", "by": f"{asked.answer_by:%Y-%m-%d %H:%M}"}
+        return gettext("since %(since)s, answer by %(by)s UTC") % times
 
     @admin.display(description=_("what it opens"))
     def opens(self, asked: AccessRequest) -> str:

@@ -75,7 +75,7 @@ class EstateAdmin(Kept, RowAdmin):
 class PlacedInline(Kept, Inline):
     model = Placement
     readonly_fields = ("resource", "overlay_v4", "target_v4", "overlay_v6", "target_v6", "is_on_pep")
-    fields = readonly_fields
+    fields = (readonly_fields,)
     extra = 0
     verbose_name_plural = _("resources here")
 
@@ -106,6 +106,7 @@ class PortInline(Kept, Inline):
     model = ResourcePort
     form = PortForm
     formset = PortFormSet
+    fields = (("protocol", "first", "last"),)
     extra = 1
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -116,6 +117,7 @@ class PlacementInline(Kept, Inline):
     model = Placement
     form = PlacementForm
     formset = PlacementFormSet
+    fields = (("pep", "is_on_pep"), ("target_v4", "target_v6"), ("overlay_v4", "overlay_v6"))
     extra = 1
     verbose_name_plural = _("placements: leave an overlay address empty to get the next free one of the PEP")
 

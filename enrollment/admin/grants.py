@@ -49,7 +49,7 @@ class GrantAdmin(Shared, VerbAdmin):
 
     verbs = (Verb("revoke", _("Revoke …"), _("Revoke these grants?"), _("Revoke"), revoke, may_revoke_something, is_grave=True),)
     list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement"]
-    list_filter = [GrantFilter, "state", "is_break_glass", "review_due", ("resource", admin.RelatedOnlyFieldListFilter)]
+    list_filter = [GrantFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]
     search_help_text = _("Who, or what")
     ordering = ["-created_at", "-id"]

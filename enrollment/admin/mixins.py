@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 from enrollment.models import Stage, User
 
 if TYPE_CHECKING:
     Rows = admin.ModelAdmin[Any]
-    Inline = admin.TabularInline[Any, Any]
+    Inline = admin.StackedInline[Any, Any]
 else:
-    Rows, Inline = admin.ModelAdmin, admin.TabularInline
+    Rows, Inline = admin.ModelAdmin, admin.StackedInline  # stacked: each value keeps its label, on a phone too
 
 
 def viewer(request: HttpRequest) -> User:
@@ -87,8 +88,12 @@ class RowAdmin(Rows):
     """What all our lists share: a look of our own, no counting of whole tables, no history of Django's."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     actions_on_bottom = False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Nothing that a crafted address may ask of the database but what a filter of ours offers: a broken pattern would be a 500."""

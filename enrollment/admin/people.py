@@ -34,13 +34,13 @@ def enable(user: User, actor: User, given: Answers, now: datetime) -> str:
 class MembershipInline(Frozen, Inline):
     model = Membership
     readonly_fields = ("group", "source", "since")
-    fields = readonly_fields
+    fields = (readonly_fields,)
     extra = 0
 
 
 class MemberInline(MembershipInline):
     readonly_fields = ("user", "source", "since")
-    fields = readonly_fields
+    fields = (readonly_fields,)
 
 
 class ProofInline(Frozen, Inline):
@@ -48,7 +48,7 @@ class ProofInline(Frozen, Inline):
 
     model = IdentityProof
     readonly_fields = ("auth_time", "acr", "amr", "recorded_at", "withdrawn_at")
-    fields = readonly_fields
+    fields = (readonly_fields,)
     ordering = ["-auth_time"]
     extra = 0
     max_num = 20

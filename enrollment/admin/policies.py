@@ -24,7 +24,7 @@ class VersionInline(Frozen, Inline):
 
     model = PolicyVersion
     readonly_fields = ("number", "created_at", "created_by", "who_agrees", "who_asks", "times")
-    fields = readonly_fields
+    fields = (readonly_fields,)
     ordering = ["-number"]
     extra = 0
     verbose_name_plural = _("versions")
