@@ -14,6 +14,7 @@ class Site(admin.AdminSite):
     site_header = "Lychgate"
     site_title = "Lychgate"
     index_title = "Access"
+    enable_nav_sidebar = False  # a dozen tables need no second menu, and lists need the room
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return views.admin_sign_in(request)

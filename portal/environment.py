@@ -1,9 +1,10 @@
 """Typed values from the environment. A wrong value stops the start, with words.
 
-`text`, `whole`, `truth`, `words` and `secret` are all there is; a secret may also come
+There is one function a type; a secret may also come
 from the file that NAME_FILE names, so that it need not stand in the environment.
 """
 
+import json
 import os
 import re
 from pathlib import Path
@@ -62,3 +63,20 @@ def origin(url: str) -> str:
         message = f"{url!r} must be a URL such as https://id.example.com."
         raise ImproperlyConfigured(message)
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def argvs(name: str) -> dict[str, list[str]]:
+    """Return a JSON object of argvs: {"pep-1": ["sudo", "-n", ...]}."""
+    raw = text(name, "{}")
+    try:
+        found = json.loads(raw)
+    except ValueError as error:
+        message = f"{name} is not JSON: {error}."
+        raise ImproperlyConfigured(message) from error
+    is_right = isinstance(found, dict) and all(
+        isinstance(argv, list) and argv and all(isinstance(word, str) and word for word in argv) for argv in found.values()
+    )
+    if not is_right:
+        message = f'{name} must be a JSON object of lists of words, as {{"pep-1": ["sudo", "-n", "lychgate-agent"]}}.'
+        raise ImproperlyConfigured(message)
+    return dict(found)

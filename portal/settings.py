@@ -5,14 +5,13 @@ What would be unsafe in a real deployment is refused by `portal/checks.py`.
 """
 
 import ipaddress
-import json
 from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
 
 from portal.databases import database
-from portal.environment import origin, secret, text, truth, whole, words
+from portal.environment import argvs, origin, secret, text, truth, whole, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(text("LYCHGATE_VAR", str(BASE_DIR / "var")))
@@ -33,9 +32,7 @@ OIDC_CLIENT_SECRET = secret("LYCHGATE_OIDC_CLIENT_SECRET")
 OIDC_NAME = text("LYCHGATE_OIDC_NAME", "your organisation")
 OIDC_SCOPES = words("LYCHGATE_OIDC_SCOPES", "profile,email")
 OIDC_GROUPS_CLAIM = text("LYCHGATE_OIDC_GROUPS_CLAIM", "groups")
-OIDC_GROUP_PREFIX = text(
-    "LYCHGATE_OIDC_GROUP_PREFIX", "oidc:"
-)  # before each group that the claim names, so that none takes a local one's place
+OIDC_GROUP_PREFIX = text("LYCHGATE_OIDC_GROUP_PREFIX", "oidc:")  # before each group of the claim: none takes a local one's place
 OIDC_MAX_AGE = whole("LYCHGATE_OIDC_MAX_AGE", 0) or None  # seconds; with it, a provider that sends no auth_time is refused
 OIDC_ORIGINS = words("LYCHGATE_OIDC_ORIGINS")  # more origins that signing in leads through, where the issuer's is not all
 
@@ -149,7 +146,7 @@ DEVICE_LIMIT = whole("LYCHGATE_DEVICE_LIMIT", 5, 1, 100)
 QUARANTINE_SECONDS = whole("LYCHGATE_QUARANTINE_SECONDS", 86400, 0)
 
 # How the portal reaches a PEP: {"pep-1": ["argv", "of", "the", "agent"]}. Set by the operator, never typed in the admin.
-PEP_ARGV: dict[str, list[str]] = json.loads(text("LYCHGATE_PEP_ARGV", "{}"))
+PEP_ARGV = argvs("LYCHGATE_PEP_ARGV")
 PEP_TIMEOUT_SECONDS = whole("LYCHGATE_PEP_TIMEOUT_SECONDS", 15, 1, 300)
 
 # Groups of the identity provider, named as its claim names them, and what they make of a person.
@@ -188,9 +185,16 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # whoever reaches the broker must not command the workers
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.tasks.sweep_due_peps", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
 }
 
 EMAIL_BACKEND = text("LYCHGATE_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = text("LYCHGATE_EMAIL_HOST", "localhost")
+EMAIL_PORT = whole("LYCHGATE_EMAIL_PORT", 587, 1, 65535)
+EMAIL_HOST_USER = text("LYCHGATE_EMAIL_USER")
+EMAIL_HOST_PASSWORD = secret("LYCHGATE_EMAIL_PASSWORD")
+EMAIL_USE_TLS = truth("LYCHGATE_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = text("LYCHGATE_FROM_EMAIL", "lychgate@localhost")

@@ -114,6 +114,14 @@ def test_an_unsafe_portal_does_not_start_under_a_wsgi_server(name):
     assert name in ran.stderr
 
 
+@pytest.mark.parametrize("process", ["worker", "beat"])
+def test_an_unsafe_portal_does_not_start_its_workers_either(process, tmp_path):
+    unsafe = {**SAFE, "LYCHGATE_SECRET_KEY": "", "REDIS_URL": f"unix://{tmp_path / 'nowhere.sock'}", "LYCHGATE_VAR": str(tmp_path)}
+    ran = started(unsafe, "-m", "celery", "--app", "portal", process)
+    assert ran.returncode != 0
+    assert "LYCHGATE_SECRET_KEY" in ran.stderr
+
+
 def test_check_deploy_is_silent_about_a_safe_portal():
     ran = started(SAFE, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     assert ran.returncode == 0, ran.stderr

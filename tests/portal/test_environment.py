@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.databases import database
-from portal.environment import origin, secret, truth, whole, words
+from portal.environment import argvs, origin, secret, truth, whole, words
 
 
 @pytest.mark.parametrize(("raw", "expected"), [("yes", True), ("1", True), ("ON", True), ("no", False), (" false ", False)])
@@ -80,3 +80,15 @@ def test_an_origin_is_scheme_host_and_port(url, expected):
 def test_what_is_not_an_address_stops_the_start(url):
     with pytest.raises(ImproperlyConfigured, match="must be a URL"):
         origin(url)
+
+
+@pytest.mark.parametrize("value", ["{", "[]", '{"pep-1": "sudo"}', '{"pep-1": []}', '{"pep-1": [1]}', '{"pep-1": [""]}'])
+def test_a_transport_that_is_no_argv_stops_the_start(monkeypatch, value):
+    monkeypatch.setenv("LYCHGATE_X", value)
+    with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X"):
+        argvs("LYCHGATE_X")
+
+
+def test_a_transport_is_an_argv(monkeypatch):
+    monkeypatch.setenv("LYCHGATE_X", '{"pep-1": ["sudo", "-n"]}')
+    assert argvs("LYCHGATE_X") == {"pep-1": ["sudo", "-n"]}
