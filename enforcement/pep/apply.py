@@ -18,7 +18,7 @@ from enforcement.pep.memory import Marks, Memory
 from enforcement.pep.observe import Observed, addresses_of, mentions, observe, read_admissions, read_interface
 from enforcement.pep.plan import NO_LIMIT, Horizon, Plan, flows, kept_by_rebuild, plan
 from enforcement.pep.requests import Apply
-from enforcement.pep.state import Placement, State
+from enforcement.pep.state import Admission, Placement, State
 from enforcement.pep.wg import Interface
 
 SKEW_SECONDS = 5
@@ -94,7 +94,7 @@ def _newest(memory: Memory, request: Apply) -> tuple[int, str]:
 
 def _plan(kernel: Kernel, memory: Memory, request: Apply, seen: Observed, allowed: State, done: Pass) -> tuple[State | None, Plan]:
     """Plan from what is held; where the table is not ours, from what loading it again keeps."""
-    held, keep = seen.state, None
+    held, keep, lost = seen.state, None, tuple[Admission, ...]()
     if seen.table != "ours" and (done.opens or seen.table != "missing"):
         # a scope names only a part: the others keep what we gave them last
         wanted = allowed if request.scope is None else memory.state()
@@ -102,14 +102,12 @@ def _plan(kernel: Kernel, memory: Memory, request: Apply, seen: Observed, allowe
         known = wanted.placements if seen.table == "unknown" else held.placements
         whole = replace(held, admissions=read_admissions(kernel, known, None, ()))
         held = keep = kept_by_rebuild(whole, wanted, done.horizon, opens=done.opens)
+        pairs = {(a.resource, a.address) for a in keep.admissions}
+        lost = tuple(a for a in whole.admissions if (a.resource, a.address) not in pairs)
     todo = plan(held, allowed, done.horizon, request.scope, seen.interface.odd)
     if not done.opens:
         todo = todo.removals()
-    if keep is not None:
-        pairs = {(a.resource, a.address) for a in keep.admissions}
-        lost = [a for a in whole.admissions if (a.resource, a.address) not in pairs]
-        todo = replace(todo, forget=(*flows(memory.sorted_placements(), lost), *todo.forget))
-    return keep, todo
+    return keep, replace(todo, forget=(*flows(memory.sorted_placements(), lost), *todo.forget))
 
 
 def _journal(memory: Memory, todo: Plan, request: Apply, now: float, done: Pass) -> None:
