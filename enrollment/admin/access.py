@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import lifecycle
@@ -60,8 +60,8 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     """The queue: oldest first, what this viewer may answer."""
 
     verbs = (
-        Verb("approve", _("Approve …"), _("Approve these requests?"), _("Approve"), approve, answers, ApproveForm, ANSWER),
-        Verb("deny", _("Deny …"), _("Deny these requests?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True),
+        Verb("approve", _("Approve …"), _("Approve access?"), _("Approve"), approve, answers, ApproveForm, ANSWER),
+        Verb("deny", _("Deny …"), _("Deny access?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True),
     )
     list_display = ["who_and_what", "with_devices", "how_long", "why", "waits", "state"]
     list_filter = [RequestFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
@@ -70,7 +70,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     ordering = ["created_at", "id"]
     inlines = [ReviewInline]
     readonly_fields = (
-        *("requester", "resource", "opens", "with_devices", "how_long", "starts_at", "reason", "ticket", "had_before"),
+        *("who", "what", "opens", "with_devices", "how_long", "starts_at", "reason", "ticket", "had_before"),
         *("state", "created_at", "answer_by", "closed_at", "closed_by", "policy_version", "extends"),
     )
     fields = readonly_fields
@@ -104,6 +104,15 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         loud = gettext("BREAK-GLASS: ") if asked.is_break_glass else ""
         return f"{loud}{asked.requester}: {asked.resource} ({briefing.ports_of(asked)})"
 
+    @admin.display(description=_("who"))
+    def who(self, asked: AccessRequest) -> str:
+        """No link: an approver may not open accounts."""
+        return f"{asked.requester} <{asked.requester.email}>" if asked.requester.email else str(asked.requester)
+
+    @admin.display(description=_("what"))
+    def what(self, asked: AccessRequest) -> str:
+        return f"{asked.resource} ({briefing.ports_of(asked)})"
+
     @admin.display(description=_("devices"))
     def with_devices(self, asked: AccessRequest) -> str:
         return "; ".join(briefing.device_line(device) for device in asked.devices.all())
@@ -130,4 +139,8 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     def had_before(self, asked: AccessRequest) -> str:
         earlier = Grant.objects.filter(user=asked.requester_id, resource=asked.resource_id).exclude(request=asked).order_by("-starts_at")
         last = earlier.first()
-        return f"{earlier.count()} times, {gettext('last until')} {in_words(last.ended_at or last.ends_at)}" if last else gettext("never")
+        if last is None:
+            return gettext("never")
+        count = earlier.count()
+        times = ngettext("once", "%(count)d times", count) % {"count": count}
+        return gettext("%(times)s, last until %(end)s") % {"times": times, "end": in_words(last.ended_at or last.ends_at)}

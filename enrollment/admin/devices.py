@@ -37,9 +37,9 @@ class DeviceAdmin(Frozen, VerbAdmin):
     """Everybody's devices."""
 
     verbs = (
-        Verb("suspend", _("Suspend …"), _("Suspend these devices?"), _("Suspend"), suspend, keeps, is_grave=True),
-        Verb("resume", _("Resume …"), _("Resume these devices?"), _("Resume"), resume, keeps),
-        Verb("retire", _("Retire …"), _("Retire these devices for good?"), _("Retire"), retire, keeps, is_grave=True),
+        Verb("suspend", _("Suspend …"), _("Suspend until resumed?"), _("Suspend"), suspend, keeps, is_grave=True),
+        Verb("resume", _("Resume …"), _("Resume?"), _("Resume"), resume, keeps),
+        Verb("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, is_grave=True),
     )
     list_display = ["name", "owner", "kind", "state", "address_v4", "address_v6", "enrolled_at"]
     list_filter = ["state", "kind", "key_origin"]

@@ -126,7 +126,7 @@ class PlacementInline(Kept, Inline):
 class ResourceAdmin(EstateAdmin, VerbAdmin):
     """Services that people ask for."""
 
-    verbs = (Verb("retire", _("Retire …"), _("Retire these resources?"), _("Retire"), retire, keeps, NothingForm, is_grave=True),)
+    verbs = (Verb("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, NothingForm, is_grave=True),)
     form = ResourceForm
     fixed = ("slug",)
     list_display = ["name", "slug", "policy", "on_ports", "where", "retired_at"]

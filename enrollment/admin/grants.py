@@ -47,7 +47,7 @@ def enforcement_words(row: Any) -> str:  # noqa: ANN401 - enforcement's rows are
 class GrantAdmin(Shared, VerbAdmin):
     """Who has what until when, and whether it is so."""
 
-    verbs = (Verb("revoke", _("Revoke …"), _("Revoke these grants?"), _("Revoke"), revoke, may_revoke_something, is_grave=True),)
+    verbs = (Verb("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, is_grave=True),)
     list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement"]
     list_filter = [GrantFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]
@@ -55,7 +55,7 @@ class GrantAdmin(Shared, VerbAdmin):
     ordering = ["-created_at", "-id"]
     list_select_related = ["user", "resource"]
     readonly_fields = (
-        *("user", "resource", "with_devices", "starts_at", "ends_at", "lasts", "standing", "enforcement"),
+        *("who", "what", "with_devices", "starts_at", "ends_at", "lasts", "standing", "enforcement"),
         *("request", "policy_version", "extends", "created_at", "ended_at", "ended_by", "end_reason", "is_break_glass", "review_due"),
     )
     fields = readonly_fields
@@ -70,6 +70,15 @@ class GrantAdmin(Shared, VerbAdmin):
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         return obj.state in Grant.OPEN
+
+    @admin.display(description=_("who"))
+    def who(self, grant: Grant) -> str:
+        """No link: an approver may not open accounts."""
+        return str(grant.user)
+
+    @admin.display(description=_("what"))
+    def what(self, grant: Grant) -> str:
+        return str(grant.resource)
 
     @admin.display(description=_("devices"))
     def with_devices(self, grant: Grant) -> str:

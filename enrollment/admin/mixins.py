@@ -8,10 +8,12 @@ mixin it has; a verb decides again, per object, whatever a page let through.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.text import capfirst
 
 from enrollment.models import Stage, User
@@ -88,12 +90,21 @@ class RowAdmin(Rows):
     """What all our lists share: a look of our own, no counting of whole tables, no history of Django's."""
 
     show_full_result_count = False
+    change_form_template = "admin/enrollment/change_form.html"
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     actions_on_bottom = False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the row's history in the audit log, for those who may read that."""
+        query = urlencode({"subject_type": str(self.opts.model_name), "subject_id": object_id})
+        history = reverse("admin:enrollment_auditevent_changelist") + "?" + query if reads_all(request) else ""
+        return super().change_view(request, object_id, form_url, {"history": history, **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Nothing that a crafted address may ask of the database but what a filter of ours offers: a broken pattern would be a 500."""

@@ -59,8 +59,8 @@ class UserAdmin(Frozen, VerbAdmin):
     """Accounts. Name, groups and rights come with each sign-in."""
 
     verbs = (
-        Verb("disable", _("Disable …"), _("Disable these accounts?"), _("Disable"), disable, keeps, NothingForm, is_grave=True),
-        Verb("enable", _("Enable …"), _("Enable these accounts?"), _("Enable"), enable, keeps, NothingForm),
+        Verb("disable", _("Disable …"), _("Disable sign-in and access?"), _("Disable"), disable, keeps, NothingForm, is_grave=True),
+        Verb("enable", _("Enable …"), _("Enable sign-in and access?"), _("Enable"), enable, keeps, NothingForm),
     )
     list_display = ["__str__", "email", "is_active", "is_staff", "is_superuser", "is_auditor", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser", "is_auditor", "groups"]

@@ -62,7 +62,6 @@ class VerbAdmin(RowAdmin):
     """An admin whose rows can be acted on only by verbs."""
 
     verbs: Sequence[Verb] = ()
-    change_form_template = "admin/enrollment/change_form.html"
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offer our verbs alone: no deleting, nothing that others register."""

@@ -85,7 +85,7 @@ def test_a_denial_is_kept_with_its_words(browse, bob, asked, url):
 def test_the_list_action_only_asks(browse, bob, asked, act, everything, words):
     client, before = browse(bob), everything()
     response = act(client, "accessrequest", "approve", asked)
-    assert "Approve these requests?" in words(response)
+    assert "Approve access?" in words(response)
     assert everything() == before
 
 

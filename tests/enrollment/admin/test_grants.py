@@ -50,7 +50,7 @@ def test_the_second_revoke_hears_who_was_first(browse, bob, dave, granted, url, 
 def test_the_list_action_asks_first(browse, bob, granted, act, words, everything):
     client, before = browse(bob), everything()
     page = words(act(client, "grant", "revoke", granted))
-    assert "Revoke these grants?" in page
+    assert "Revoke access?" in page
     assert "Alice: Fileshare until" in page
     assert everything() == before
 
