@@ -50,7 +50,7 @@ def check(text: str) -> str:
     if base64.b64encode(raw).decode() != text:
         raise BadKey(NOT_CANONICAL)
     point = int.from_bytes(raw, "little")
-    if point % TOP_BIT % PRIME in LOW_ORDER:
+    if point % TOP_BIT in LOW_ORDER:
         raise BadKey(UNUSABLE)
     if point >= PRIME:
         raise BadKey(NOT_CANONICAL)

@@ -90,25 +90,28 @@ def _request(  # noqa: PLR0913 - as above
         answer_by=now + timedelta(seconds=version.time_to_answer),
     )
     RequestedDevice.objects.bulk_create([RequestedDevice(request=request, device=device, resource=resource) for device in fresh])
-    data = {
+    audit.append("request.made", actor=requester, subject=request, data=_told(request, fresh), now=now)
+    notices.ask_approvers(request)
+    return request
+
+
+def _told(request: AccessRequest, devices: Sequence[Device]) -> dict[str, object]:
+    return {
         "request": request.pk,
-        "user": requester.pk,
-        "resource": resource.pk,
-        "slug": resource.slug,
-        "devices": [{"id": device.pk, "name": device.name} for device in fresh],
-        "seconds": seconds,
-        "starts_at": starts_at,
+        "user": request.requester_id,
+        "resource": request.resource_id,
+        "slug": request.resource.slug,
+        "devices": [{"id": device.pk, "name": device.name} for device in devices],
+        "seconds": request.seconds,
+        "starts_at": request.starts_at,
         "answer_by": request.answer_by,
-        "policy_version": str(version),
-        "extends": extends.pk if extends else None,
-        "reason": reason,
-        "ticket": ticket,
+        "policy_version": str(request.policy_version),
+        "extends": request.extends_id,
+        "reason": request.reason,
+        "ticket": request.ticket,
         "from": None,
         "to": State.PENDING,
     }
-    audit.append("request.made", actor=requester, subject=request, data=data, now=now)
-    notices.ask_approvers(request)
-    return request
 
 
 def _extension_reasons(

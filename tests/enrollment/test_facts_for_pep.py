@@ -35,6 +35,14 @@ def test_it_decides_as_the_page_does(alice, bob, laptop, pep, second):
         assert getattr(by_pep.get(resource.slug), "until", None) == getattr(by_page, "until", None)
 
 
+def test_a_proof_counts_until_a_logout_takes_it_back(alice, bob, laptop, pep, now):
+    fresh = a_resource("fresh", pep=pep, policy=a_policy("fresh", session_length=600))
+    a_grant(alice, fresh, [laptop], reviewer=bob)
+    assert [decide(pair.facts, now).until for pair in facts.for_pep(pep, now).pairs] == [later(600)]
+    alice.proofs.update(withdrawn_at=now)
+    assert [bool(decide(pair.facts, now)) for pair in facts.for_pep(pep, now).pairs] == [False]
+
+
 def test_what_ended_is_no_pair(grant_of_alice, bob, pep, now):
     assert facts.for_pep(pep, later(HOUR)).pairs == ()
     lifecycle.revoke(grant_of_alice, actor=bob, reason="", now=now)

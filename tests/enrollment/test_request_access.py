@@ -141,6 +141,14 @@ def test_asking_anew_does_not_reset_the_rolling_total(alice, bob, laptop, pep):
     assert a_request(alice, small, [laptop], now=later(8 * 24 * HOUR)).pk
 
 
+def test_a_grant_counts_only_as_far_as_it_lies_in_the_window(alice, bob, laptop, pep):
+    terms = {"longest_grant": HOUR, "rolling_total": HOUR, "rolling_window": 2 * HOUR}
+    small = a_resource("small", pep=pep, policy=a_policy("small", **terms), number=11)
+    a_grant(alice, small, [laptop], reviewer=bob)
+    refused("30 minutes is left", alice, small, [laptop], now=later(2 * HOUR + 1800), seconds=1801)
+    assert a_request(alice, small, [laptop], now=later(2 * HOUR + 1800), seconds=1800).pk
+
+
 def test_a_revoked_grant_counts_only_as_long_as_it_lasted(alice, bob, laptop, pep):
     small = a_resource("small", pep=pep, policy=a_policy("small", longest_grant=HOUR, rolling_total=HOUR), number=11)
     lifecycle.revoke(a_grant(alice, small, [laptop], reviewer=bob), actor=alice, reason="", now=later(600))

@@ -65,6 +65,14 @@ def test_rows_that_somebody_changed_do_not_change_history(grant_of_alice, filesh
     assert names(fileshare, later(60)) == [("Alice", "laptop")]
 
 
+def test_it_names_the_grants_that_stood_at_that_moment(grant_of_alice, alice, bob, laptop, fileshare):
+    longer = a_grant(alice, fileshare, [laptop], reviewer=bob, seconds=2 * HOUR)
+    third = a_grant(alice, fileshare, [laptop], reviewer=bob, seconds=2 * HOUR)
+    lifecycle.revoke(third, actor=bob, reason="", now=later(60))
+    stood = [facts.reachable_by(fileshare, later(at))[0].grants for at in (59, 60, HOUR)]
+    assert stood == [(grant_of_alice.pk, longer.pk, third.pk), (grant_of_alice.pk, longer.pk), (longer.pk,)]
+
+
 def test_what_one_person_could_reach(grant_of_alice, alice, erin):
     assert [reach.resource for reach in facts.reachable_of(alice, later(60))] == ["fileshare"]
     assert facts.reachable_of(erin, later(60)) == ()
