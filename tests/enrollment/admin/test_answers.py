@@ -1,6 +1,7 @@
 """Approvers answer in the admin: what they see, what they may answer, and what each answer says."""
 
 import pytest
+from django.test import Client
 
 from enrollment.models import AccessRequest, AuditEvent, Grant, Review
 from tests import factories
@@ -242,3 +243,11 @@ def test_what_people_typed_is_escaped(browse, bob, alice, fileshare, now, url):
 def test_a_decision_is_in_the_audit_log_under_its_approver(browse, bob, asked, url):
     browse(bob).post(url("accessrequest_approve", asked.pk), {"at_most": "", "comment": ""})
     assert AuditEvent.objects.filter(verb="request.approved", actor_id=bob.pk).count() == 1
+
+
+def test_an_answer_without_its_csrf_token_is_refused(bob, asked, url):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(bob)
+    for address in (url("accessrequest_approve", asked.pk), url("accessrequest_approve_many"), url("accessrequest_changelist")):
+        assert client.post(address, {"ids": asked.pk, "at_most": "", "comment": ""}).status_code == 403
+    assert not Grant.objects.exists()
