@@ -19,7 +19,7 @@ function tick() {
     const words = inWords(left);
     if (time.textContent !== words) time.textContent = words;
     // The deadline has passed while somebody looks: ask the portal what is true now.
-    if (left <= 0 && left > -60) time.closest("[id=live]")?.setAttribute("data-refresh", "3");
+    if (left <= 0 && left > -60) time.closest("[id=live]")?.setAttribute("data-refresh", "2");
   }
 }
 

@@ -1,5 +1,5 @@
 /* Looks again, every few seconds, while #live says that something is under way (data-refresh).
-   Only that part of the page is replaced, and only where it changed. */
+   Only that part of the page is replaced, and only when its data-state says something new. */
 
 async function lookAgain() {
   const live = document.getElementById("live");
@@ -8,11 +8,15 @@ async function lookAgain() {
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("live");
-  if (fresh && fresh.innerHTML !== live.dataset.seen) {
-    fresh.dataset.seen = fresh.innerHTML;
+  if (fresh && fresh.dataset.state !== live.dataset.state) {
     live.replaceWith(document.adoptNode(fresh));
     document.dispatchEvent(new Event("lychgate:changed"));
   }
 }
 
-setInterval(() => lookAgain().catch(() => {}), 3000);
+async function keepLooking() {
+  await lookAgain().catch(() => {}); // offline: what is shown stays, and the next look may succeed
+  setTimeout(keepLooking, 1000 * (document.getElementById("live")?.dataset.refresh ?? 2));
+}
+
+setTimeout(keepLooking, 2000);

@@ -11,7 +11,9 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.looks import collect_csp_reports
+from portal.celery import app
+from tests.e2e.looks import ARTIFACTS, collect_csp_reports
+from tests.e2e.people import sign_in
 from tests.e2e.site import Site
 
 CHROMIUM = "/usr/bin/chromium"
@@ -24,7 +26,7 @@ FLAGS = [
     "--no-first-run",
 ]
 DESK = {"width": 1280, "height": 900}
-NAMES = {"alice": "Alice Adler", "bob": "Bob Brandt", "carol": "Carol Conti", "dave": "Dave Dubois", "erin": "Erin Evans"}
+FAILED = pytest.StashKey()
 
 
 def pytest_collection_modifyitems(items):
@@ -43,6 +45,7 @@ def site(tmp_path_factory):
 def world(site, django_db_blocker, monkeypatch):
     """Let the test use the site's own database, and keep what it does there, as the site does."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")  # Playwright keeps a loop in this thread, and nothing of ours runs in it
+    monkeypatch.setitem(app.conf, "broker_url", f"redis+socket://{site.socket}")
     ours = connections["default"]
     with django_db_blocker.unblock():
         connections["default"] = site.connection()
@@ -59,8 +62,15 @@ def browser():
         chromium.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.stash.setdefault(FAILED, []).append(report.failed)
+    return report
+
+
 @pytest.fixture
-def visitor(site, browser: Browser):
+def visitor(site, browser: Browser, request):
     """Open a page for somebody who is not signed in: `visitor()`; keywords go to Playwright's new_context."""
     opened = []
 
@@ -71,26 +81,30 @@ def visitor(site, browser: Browser):
         return context.new_page()
 
     yield open_page
-    for context, reports in opened:
+    for number, (context, reports) in enumerate(opened):
+        if any(request.node.stash.get(FAILED, [])) and context.pages:
+            context.pages[0].screenshot(path=ARTIFACTS / f"failed-{request.node.name}-{number}.png", full_page=True)
         context.close()
         assert reports == []
 
 
+@pytest.fixture(scope="session")
+def sessions():
+    """Cookies of people who have signed in once in this run, so that only the first time takes the way by the provider."""
+    return {}
+
+
 @pytest.fixture
-def person(visitor):
-    """Open a page for somebody who is signed in: `person("alice")`."""
+def person(visitor, sessions):
+    """Open a page for somebody who is signed in, at home: `person("alice")`."""
 
     def open_page(name: str, **options) -> Page:
-        page = visitor(**options)
-        sign_in(page, name)
+        if name not in sessions:
+            first = visitor()
+            sign_in(first, name)
+            sessions[name] = first.context.storage_state()
+        page = visitor(storage_state=sessions[name], **options)
+        page.goto("/")
         return page
 
     return open_page
-
-
-def sign_in(page: Page, name: str) -> None:
-    """Sign in by the provider, as people do, and arrive at home."""
-    page.goto("/")
-    page.get_by_role("button", name="Sign in with").click()
-    page.get_by_role("button", name=f"Sign in as {NAMES[name]}").click()
-    page.get_by_role("heading", name=f"Hello {NAMES[name].split()[0]}").wait_for()

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from enrollment.models import Device
 from tests.e2e import estate
 from tests.e2e.looks import THEMES, WIDTHS, check_looks
+from tests.e2e.people import sign_in
 from tests.e2e.reading import decode_qr, where_written
 
 PRIVATE = re.compile(r"^PrivateKey = ([A-Za-z0-9+/]{43}=)$", re.MULTILINE)
@@ -73,7 +74,7 @@ def test_the_qr_code_on_the_screen_reads_as_the_config(person, tmp_path, way, de
 
 
 def test_the_file_is_saved_as_shown_and_named_for_every_app(person):
-    page = person("alice")
+    page = person("carol")
     config = enrol(page, "Müller's phone")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
@@ -100,8 +101,6 @@ def test_sending_the_server_made_form_again_makes_no_second_device(person):
 
 
 def test_without_https_the_page_says_so_and_offers_to_paste_a_key(visitor):
-    from tests.e2e.conftest import sign_in  # noqa: PLC0415
-
     page = visitor()
     page.add_init_script(HIDE_WEBCRYPTO)
     sign_in(page, "carol")
@@ -122,7 +121,7 @@ def test_a_new_key_keeps_the_device_and_its_addresses(person):
     before = Device.objects.get(name="Rekeyed")
     page.goto(f"/devices/{before.pk}/key/")
     page.get_by_role("button", name="Change the key").click()
-    page.get_by_role("heading", name="Rekeyed is enrolled").wait_for()
+    page.get_by_role("heading", name="Rekeyed has a new key").wait_for()
     config = page.locator("[data-config-text]").text_content()
     after = Device.objects.get(pk=before.pk)
     assert after.public_key == public_of(PRIVATE.search(config)[1]) != before.public_key

@@ -1,0 +1,55 @@
+"""Asking, waiting, having and ending, as one person sees it; what machines would write is written by the test."""
+
+import pytest
+from django.utils import timezone
+
+from enrollment import lifecycle
+from enrollment.models import AccessRequest, User
+from tests import factories
+from tests.e2e import estate
+from tests.e2e.looks import check_looks
+
+
+@pytest.fixture
+def company(world):
+    return estate.plant()
+
+
+def test_the_way_of_a_request_from_asking_to_confirmed_gone(person, company):
+    person("bob").context.close()
+    page = person("alice")
+    check_looks(page, "home-new")
+    factories.a_device(User.objects.get(subject="demo-alice"), "Desk laptop", now=timezone.now())
+
+    page.goto("/resources/")
+    check_looks(page, "resources")
+    page.get_by_role("listitem").filter(has_text="Fileshare").get_by_role("button", name="Ask for access").click()
+    check_looks(page, "request-new")
+    page.get_by_label("Desk laptop").check()
+    page.get_by_label("30 min").check()
+    page.get_by_label("Reason").fill("Quarterly figures\nfor the board")
+    page.get_by_role("button", name="Send the request").click()
+    page.get_by_text("Waiting for lychgate-approvers").wait_for()
+    check_looks(page, "request-waiting")
+
+    asked = AccessRequest.objects.get(requester__subject="demo-alice")
+    grant = lifecycle.approve(asked, reviewer=User.objects.get(subject="demo-bob"), now=timezone.now(), comment="Fine.")
+    page.get_by_text("Approved, and being applied on pep-1").wait_for()
+    check_looks(page, "request-applying")
+
+    estate.put_in_force(grant, company)
+    page.get_by_text("In force on pep-1 since").wait_for()
+    check_looks(page, "request-in-force")
+    page.goto("/")
+    check_looks(page, "home")
+    page.get_by_role("link", name="Fileshare").click()
+
+    page.get_by_text("End it now").click()
+    page.get_by_role("button", name="End my access now").click()
+    page.get_by_text("being taken away on pep-1. Not confirmed yet").wait_for()
+    estate.confirm_gone(grant)
+    page.get_by_text("Confirmed gone from pep-1").wait_for()
+    check_looks(page, "request-gone")
+    page.get_by_role("button", name="Ask again").wait_for()
+    page.goto("/requests/")
+    check_looks(page, "requests")

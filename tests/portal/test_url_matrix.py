@@ -1,0 +1,163 @@
+"""Every address there is, asked by everybody there is. The addresses come from the URL configuration, so none is left out.
+
+`EXPECTED` says what each kind of address answers; an address that no line describes fails
+the test. Everything alice can have exists, so erin's answers are about rights, not absence.
+"""
+
+import re
+from fnmatch import fnmatchcase
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from django.utils import timezone
+
+from enforcement.models import Drift, Enforcement, PepStatus, Receipt
+from enrollment.models import AuditEvent
+from tests import factories
+
+# What GET answers to: nobody, alice, bob, carol, dave, erin. A status; "sign" for being sent to sign in; "away" for being sent
+# elsewhere. One word: the same to everybody. The first line that fits an address speaks for it.
+EXPECTED = {
+    "": "sign 200 200 200 200 200",
+    "devices/": "sign 200 200 200 200 200",
+    "devices/new/": "sign 200 200 200 200 200",
+    "devices/<int:pk>/": "sign 200 404 404 404 404",
+    "devices/<int:pk>/key/": "sign 200 404 404 404 404",
+    "devices/<int:pk>/*/": "405",
+    "resources/": "sign 200 200 200 200 200",
+    "resources/<slug:slug>/request/": "sign 200 200 200 200 200",
+    "requests/": "sign 200 200 200 200 200",
+    "requests/<int:pk>/": "sign 200 404 404 404 404",
+    "requests/<int:pk>/cancel/": "405",
+    "grants/<int:pk>/end/": "405",
+    "healthz": "200",
+    "readyz": "200",
+    "accounts/login/": "sign",
+    "accounts/oidc/login/": "503 away away away away away",  # no provider is configured here
+    "accounts/oidc/login/callback/": "503",
+    "accounts/*": "200",
+    "admin/": "sign sign 200 200 200 sign",
+    "admin/login/": "sign 403 away away away 403",
+    "admin/logout/": "away away 200 200 200 away",
+    "admin/password_change/*": "sign sign 404 404 404 sign",
+    "admin/autocomplete/": "sign sign 403 403 403 sign",
+    "admin/jsi18n/": "sign sign 200 200 200 sign",
+    "admin/r/*": "sign sign 404 404 404 sign",
+    "admin/^*": "sign sign 200 200 200 sign",
+    "admin/(*": "sign sign 404 404 404 sign",
+    # Nobody deletes; admins add what an estate is made of; what people and machines did is added by nobody.
+    "admin/*/delete/": "sign sign 403 403 403 sign",
+    "admin/enrollment/pep/add/": "sign sign 403 403 200 sign",
+    "admin/enrollment/resource/add/": "sign sign 403 403 200 sign",
+    "admin/enrollment/accesspolicy/add/": "sign sign 403 403 200 sign",
+    "admin/auth/group/add/": "sign sign 403 403 200 sign",
+    "admin/*/add/": "sign sign 403 403 403 sign",
+    # Approvers answer, and nobody for them; approvers and admins revoke; admins suspend, retire, disable.
+    "admin/enrollment/accessrequest/approve/": "sign sign away 403 403 sign",
+    "admin/enrollment/accessrequest/deny/": "sign sign away 403 403 sign",
+    "admin/enrollment/accessrequest/<int:pk>/*/": "sign sign 200 403 403 sign",
+    "admin/enrollment/grant/revoke/": "sign sign away 403 away sign",
+    "admin/enrollment/grant/<int:pk>/*/": "sign sign 200 403 200 sign",
+    "admin/enrollment/*/<int:pk>/*/": "sign sign 403 403 200 sign",
+    "admin/enrollment/auditevent/verify/": "sign sign 403 200 200 sign",
+    "admin/*/<path:object_id>/": "sign sign away away away sign",
+    # Approvers read what they may answer; auditors and admins read everything.
+    "admin/enrollment/accessrequest/*": "sign sign 200 200 200 sign",
+    "admin/enrollment/grant/*": "sign sign 200 200 200 sign",
+    "admin/enrollment/review/*": "sign sign 200 200 200 sign",
+    "admin/enrollment/device/re*/": "sign sign 403 403 away sign",
+    "admin/enrollment/device/suspend/": "sign sign 403 403 away sign",
+    "admin/enrollment/user/*able/": "sign sign 403 403 away sign",
+    "admin/enrollment/resource/retire/": "sign sign 403 403 away sign",
+    "admin/*/*/": "sign sign 403 200 200 sign",
+}
+
+
+def addresses(patterns, before=""):
+    """Yield every route of a URL configuration, as it is written there."""
+    for each in patterns:
+        route = before + str(each.pattern)
+        if hasattr(each, "url_patterns"):
+            yield from addresses(each.url_patterns, route)
+        else:
+            yield route
+
+
+ROUTES = tuple(addresses(get_resolver().url_patterns))
+
+
+def expected(route):
+    line = next((words for pattern, words in EXPECTED.items() if fnmatchcase(route, pattern.replace("[", "[[]"))), "no line describes it")
+    return " ".join([line] * 6) if " " not in line else line
+
+
+def filled_in(route, numbers):
+    """Put real values into a route: the number of a thing that exists, and is alice's where it is anybody's."""
+    kind = re.match(r"(?:admin/\w+/)?(\w+)/", route)
+    number = str(numbers.get(kind[1].removesuffix("s") if kind else "", 1))
+    for pattern, value in (
+        (r"\(\?P<app_label>.*\)/\$", "enrollment/"),
+        (r"\(\?P<url>.*", "nowhere"),
+        ("<slug:slug>", "fileshare"),
+        (r"<[^>]+>", number),
+    ):
+        route = re.sub(pattern, value, route)
+    return "/" + route.replace("^", "")
+
+
+def in_a_word(answer):
+    if answer.status_code not in {301, 302}:
+        return str(answer.status_code)
+    return "sign" if re.match(r"/(accounts/oidc|admin)/login/", answer.url) else "away"
+
+
+@pytest.fixture
+def numbers(pep, fileshare, alice, bob, laptop):
+    """Everything alice can have, and the number of one thing of each kind."""
+    now = timezone.now()
+    waiting = factories.a_request(alice, fileshare, [laptop], now=now)
+    other = factories.a_resource("wiki", pep=pep, policy=fileshare.policy, number=20, now=now)
+    grant = factories.a_grant(alice, other, [laptop], reviewer=bob, now=now)
+    PepStatus.objects.get_or_create(pep=pep, defaults={"busy_until": now, "due_at": now})
+    held = Enforcement.objects.get_or_create(grant=grant, device=laptop, pep=pep, defaults={"wanted_at": now})[0]
+    receipt = Receipt.objects.create(pep=pep, generation=1, at=now, outcome="applied", peers=1, admissions=1, took_ms=1)
+    drift = Drift.objects.create(pep=pep, at=now, kind="element added", words="An element was added.")
+    things = {
+        "user": alice,
+        "pep": pep,
+        "pepstatu": pep,
+        "resource": fileshare,
+        "device": laptop,
+        "request": waiting,
+        "accessrequest": waiting,
+    }
+    things |= {"grant": grant, "review": grant.request.reviews.get(), "auditevent": AuditEvent.objects.first(), "enforcement": held}
+    things |= {"receipt": receipt, "drift": drift, "accesspolicy": fileshare.policy}
+    return {name: thing.pk for name, thing in things.items()}
+
+
+@pytest.fixture
+def browsers(alice, bob, carol, dave, erin):
+    """A browser for nobody, and one for each of them."""
+    opened = [Client() for _person in range(6)]
+    for browser, person in zip(opened[1:], (alice, bob, carol, dave, erin), strict=True):
+        browser.force_login(person)
+    return opened
+
+
+def test_every_address_answers_everybody_as_the_table_says(numbers, browsers):
+    found = {route: " ".join(in_a_word(browser.get(filled_in(route, numbers))) for browser in browsers) for route in ROUTES}
+    assert found == {route: expected(route) for route in ROUTES}
+
+
+def test_nothing_can_be_sent_from_another_site(numbers, dave):
+    forged = Client(enforce_csrf_checks=True)
+    forged.force_login(dave)
+    answers = {route: forged.post(filled_in(route, numbers)).status_code for route in ROUTES}
+    assert answers == dict.fromkeys(ROUTES, 403)
+
+
+def test_every_line_of_the_table_is_about_an_address_there_is():
+    spoken_for = {next(pattern for pattern in EXPECTED if fnmatchcase(route, pattern)) for route in ROUTES}
+    assert set(EXPECTED) - spoken_for == set()
