@@ -1,25 +1,32 @@
 """Plain mail: to those who may answer, and to whoever asked.
 
-Sent after the commit; a mail that fails is logged and breaks nothing. A link in a mail
-carries no power: it leads to a page that asks who is there.
+Written with the change they speak of and sent by a worker of their own, so a mail server
+that hangs holds back neither a page nor a PEP. A link in a mail carries no power: it
+leads to a page that asks who is there.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from functools import partial
+from datetime import datetime, timedelta
 
+from celery import current_app
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db import transaction
 
 from enrollment import facts
-from enrollment.models import AccessRequest, Grant, User
+from enrollment.models import AccessRequest, Grant, Notice, User
 from enrollment.policy import in_words, seconds_in_words
 
 logger = logging.getLogger(__name__)
 LONGEST_SUBJECT = 100
+TASK = "enrollment.tasks.mail_due_notices"
+MOST_TRIES = 12
+LONGEST_WAIT = timedelta(hours=4)
+KEPT = timedelta(days=30)
+BATCH = 500  # the next beat goes on
 
 
 def ask_approvers(request: AccessRequest) -> None:
@@ -47,17 +54,40 @@ def tell_owner(grant: Grant, what: str, more: str, *, actor: User | None) -> Non
         _later([grant.user], f"Your access to {grant.resource} {what}", text)
 
 
+def send_due(now: datetime) -> int:
+    """Send what waits, and say how many went. A mail that fails is tried again later, up to MOST_TRIES times."""
+    Notice.objects.filter(sent_at__lt=now - KEPT).delete()
+    waiting = Notice.objects.filter(sent_at=None, due_at__lte=now, tries__lt=MOST_TRIES)
+    return sum(_send(notice, now) for notice in waiting[:BATCH])
+
+
 def _later(people: Iterable[User], subject: str, text: str) -> None:
-    addresses = tuple(dict.fromkeys(person.email for person in people if person.email and person.is_active))
+    """Write the mails down in the caller's transaction, one each: nobody learns who else was asked."""
+    addresses = dict.fromkeys(person.email for person in people if person.email and person.is_active)
     line = " ".join(subject.split())[:LONGEST_SUBJECT]
     if addresses:
-        transaction.on_commit(partial(_send, addresses, line, text), robust=True)
+        Notice.objects.bulk_create([Notice(to=address, subject=line, text=text) for address in addresses])
+        transaction.on_commit(_wake, robust=True)
 
 
-def _send(addresses: tuple[str, ...], subject: str, text: str) -> None:
+def _wake() -> None:
+    """Tell the mail worker. Whatever happens to the message, the next beat looks for what waits."""
     try:
-        with get_connection() as connection:
-            for address in addresses:  # one each: nobody learns who else was asked
-                EmailMessage(subject, text, to=[address], connection=connection).send()
+        current_app.send_task(TASK, retry=False)
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, what was decided stands
+        logger.warning("the broker took no message, the mail goes with the next beat: %s", error)
+
+
+def _send(notice: Notice, now: datetime) -> bool:
+    """Claim one mail and send it. False: somebody else has it, or it must wait."""
+    wait = min(LONGEST_WAIT, timedelta(minutes=2**notice.tries))
+    mine = Notice.objects.filter(pk=notice.pk, sent_at=None, tries=notice.tries)
+    if mine.update(tries=notice.tries + 1, due_at=now + wait) != 1:
+        return False
+    try:
+        EmailMessage(notice.subject, notice.text, to=[notice.to]).send()
     except Exception:  # whatever a mail server does, what was decided stands
-        logger.exception("A notice could not be mailed: %s", subject)
+        logger.exception("A notice could not be mailed, try %s of %s: %s", notice.tries + 1, MOST_TRIES, notice.subject)
+        return False
+    Notice.objects.filter(pk=notice.pk).update(sent_at=now)
+    return True

@@ -157,6 +157,7 @@ APPROVER_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_APPROVER
 # Celery: ids only on the wire, one task at a time per thread, mail never before a PEP.
 REDIS_URL = text("REDIS_URL", "redis://localhost:6379/0")
 SWEEP_SECONDS = whole("LYCHGATE_SWEEP_SECONDS", 10, 1, 300)
+MAIL_SECONDS = 30
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
@@ -188,6 +189,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.tasks.sweep_due_peps", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+    "mail": {"task": "enrollment.tasks.mail_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
 }
 
 EMAIL_BACKEND = text("LYCHGATE_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")

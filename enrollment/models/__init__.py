@@ -4,6 +4,7 @@ from enrollment.models.access import AccessRequest, Grant, RequestedDevice, Revi
 from enrollment.models.devices import Device, DeviceKey
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
 from enrollment.models.log import AuditEvent, AuditHead
+from enrollment.models.notices import Notice
 from enrollment.models.people import IdentityProof, Membership, User, username_for
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Grant",
     "IdentityProof",
     "Membership",
+    "Notice",
     "Pep",
     "Placement",
     "PolicyVersion",

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 import pytest
-from django.core import mail
 
 from enrollment import facts, lifecycle
 from enrollment.models import AccessRequest, AuditEvent
@@ -21,21 +20,6 @@ def refused(match, *arguments, **values):
 def test_a_question_waits_for_an_answer_for_the_time_its_terms_give(request_of_alice, now):
     assert (request_of_alice.state, request_of_alice.created_at, request_of_alice.answer_by) == ("pending", now, later(24 * HOUR))
     assert str(request_of_alice.policy_version) == "policy of fileshare v1"
-
-
-def test_approvers_are_mailed_after_the_commit_and_nobody_else(alice, laptop, fileshare, bob, erin, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True):
-        a_request(alice, fileshare, [laptop])
-    assert [message.to for message in mail.outbox] == [["bob@example.com"]]
-    assert "quarterly report" in mail.outbox[0].body
-
-
-def test_a_mail_server_that_is_down_breaks_no_question(alice, laptop, fileshare, settings, caplog, django_capture_on_commit_callbacks):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
-    with django_capture_on_commit_callbacks(execute=True):
-        assert a_request(alice, fileshare, [laptop]).pk
-    assert "could not be mailed" in caplog.text
 
 
 @pytest.mark.parametrize(
