@@ -1,9 +1,10 @@
 """Races, where the database lets writers run at the same time: one winner, and nothing lost."""
 
 import threading
+import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from enrollment import audit, lifecycle
 from enrollment.models import Device, Grant, Review
@@ -91,3 +92,24 @@ def test_a_revoke_is_never_undone_by_what_runs_beside_it(_round):
     assert not [outcome for outcome in outcomes if isinstance(outcome, Exception) and not isinstance(outcome, lifecycle.Conflict)]
     assert Grant.objects.get().state in {"revoked", "expired"}
     assert audit.verify() == []
+
+
+def test_an_extension_approved_at_the_same_moment_does_not_outlive_the_revoke():
+    bob, alice = a_person("bob"), a_person("alice")
+    fileshare, laptop = a_resource(pep=a_pep()), a_device(alice)
+    grant = a_grant(alice, fileshare, [laptop], reviewer=bob)
+    more = a_request(alice, fileshare, [laptop], extends=grant)
+    approved = threading.Event()
+
+    def approve_slowly():
+        with transaction.atomic():
+            lifecycle.approve(more, reviewer=bob, now=NOW)
+            approved.set()
+            time.sleep(0.5)
+
+    def revoke():
+        approved.wait(5)
+        lifecycle.revoke(Grant.objects.get(pk=grant.pk), actor=bob, reason="", now=NOW)
+
+    assert at_once(approve_slowly, revoke) == [None, None]
+    assert set(Grant.objects.values_list("state", flat=True)) == {"revoked"}
