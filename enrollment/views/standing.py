@@ -31,6 +31,7 @@ class Standing:
     peps: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    latest: datetime | None = None  # when the kernel ends by itself what is not confirmed gone
     is_settled: bool = True
 
 
@@ -90,7 +91,8 @@ def _ended(grant: Grant, rows: Rows) -> Standing:
     unconfirmed = [row for row in rows if row.state != GONE]
     errors = tuple(dict.fromkeys(f"{row.pep}: {row.error}" for row in unconfirmed if row.error))
     if unconfirmed:
-        return Standing(f"{kind}, unconfirmed", "busy", since, missing=_names(unconfirmed), errors=errors, is_settled=False)
+        latest = max((row.until for row in unconfirmed if row.until), default=None)
+        return Standing(f"{kind}, unconfirmed", "busy", since, missing=_names(unconfirmed), errors=errors, latest=latest, is_settled=False)
     return Standing(kind, "quiet", since, peps=_names(rows))
 
 

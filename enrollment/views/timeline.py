@@ -70,7 +70,7 @@ def _end(grant: Grant, now: datetime) -> list[Step]:
     if grant.state == Grant.State.REVOKED and grant.ended_at:
         by_owner = grant.ended_by_id == grant.user_id
         words = _("You ended it") if by_owner else _("%(person)s ended it") % {"person": grant.ended_by or _("The portal")}
-        return [Step(grant.ended_at, words, says=grant.end_reason)]
+        return [Step(grant.ended_at, words, says="" if by_owner else grant.end_reason)]
     if grant.ends_at <= now:
         return [Step(grant.ends_at, _("Time was up"))]
     return [Step(grant.ends_at, _("It will end by itself, even if every server of ours is down by then"), "waiting")]

@@ -9,6 +9,7 @@ ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 WIDTHS = {"phone": 390, "desk": 1280}
 THEMES = ("light", "dark")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SETTLED = "Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {})))"  # colours fade over
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -20,9 +21,9 @@ def check_looks(page: Page, name: str) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         for theme in THEMES:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            page.evaluate(SETTLED)
             page.screenshot(path=ARTIFACTS / f"{name}-{device}-{theme}.png", full_page=True)
             assert page.evaluate(SIDEWAYS) <= 0, f"{name} is wider than {width} px"
-            # No preloading: axe would copy imported style sheets into the page, which the CSP rightly reports.
             # No preloading: axe would copy imported style sheets into the page, which the CSP rightly reports.
             found = Axe().run(page, options={"runOnly": TAGS, "resultTypes": ["violations"], "preload": False})
             assert found.violations_count == 0, f"{name}, {device}, {theme}:\n{found.generate_report()}"

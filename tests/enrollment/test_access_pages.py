@@ -176,6 +176,7 @@ def test_gone_is_said_only_once_confirmed(as_alice, grant, asked, pep, laptop):
     enforced(grant, pep, laptop)
     page = as_alice.post(reverse("grant-end", args=[grant.pk]), follow=True)
     assert "being taken away on pep-1. Not confirmed yet" in page.text
+    assert "Even if the gateway cannot be reached, it ends there by itself at" in page.text
     enforced(grant, pep, laptop, state="gone", gone_at=timezone.now())
     page = as_alice.get(reverse("request", args=[asked.pk]))
     assert "Confirmed gone from pep-1" in page.text
