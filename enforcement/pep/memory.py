@@ -17,7 +17,7 @@ from typing import Any
 
 from enforcement.pep.caps import HOUR
 from enforcement.pep.plan import EARLY_SECONDS, Pair, Plan, Scope
-from enforcement.pep.state import Admission, Peer, Placement, State, from_json, parse_address, to_json
+from enforcement.pep.state import Admission, Peer, Placement, State, from_json, held_address, to_json
 
 FILE = "last.jsonl"
 ORDER = re.compile(rb'"order":\[(\d{1,19}),')
@@ -162,13 +162,13 @@ class Memory:
             state = from_json({"placements": record["set_placements"], "peers": [], "admissions": []})
             self.placements.update({p.slug: p for p in state.placements})
         for slug, address in record.get("expel", ()):
-            self.admissions.pop((slug, parse_address(address)), None)
+            self.admissions.pop((slug, held_address(address)), None)
         for slug, address, until in record.get("admit", ()):
-            self.admissions[slug, parse_address(address)] = until
+            self.admissions[slug, held_address(address)] = until
         for key in record.get("drop_peers", ()):
             self.peers.pop(key, None)
         for key, addresses in record.get("set_peers", ()):
-            self.peers[key] = Peer(key, tuple(parse_address(a) for a in addresses))
+            self.peers[key] = Peer(key, tuple(held_address(a) for a in addresses))
 
     def _write(self, record: Mapping[str, Any], *, sync: bool) -> None:
         path = self.directory / FILE

@@ -145,8 +145,10 @@ def _placements(
     change = tuple((before[slug], p) for slug, p in after.items() if slug in before and before[slug] != p and before[slug].id == p.id)
     changed = {new.slug for _, new in change}
     add = tuple(p for slug, p in after.items() if slug not in changed and before.get(slug) != p)
-    added = {placement.slug for placement in add}
-    gone = tuple(p for slug, p in before.items() if slug in added or (slug not in after and (scope is None or slug in scope.resources)))
+    added, ids = {placement.slug for placement in add}, {placement.id for placement in add}
+    # chains go by the id: who takes over an id, also from outside the scope, must not add to the chains of another
+    taken = {slug for slug, p in before.items() if slug in added or p.id in ids}
+    gone = tuple(p for slug, p in before.items() if slug in taken or (slug not in after and (scope is None or slug in scope.resources)))
     return gone, change, add
 
 

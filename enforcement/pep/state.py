@@ -142,7 +142,8 @@ def parse_slug(value: object) -> str:
 
 
 @functools.lru_cache(maxsize=16384)  # every device is named once for each of its admissions
-def _address(text: str) -> Address:
+def held_address(text: str) -> Address:
+    """Return an address that the kernel holds, whoever put it there: one that we would refuse must be seen, or it could not be removed."""
     return ipaddress.ip_address(text)
 
 
@@ -151,7 +152,7 @@ def parse_address(value: object) -> Address:
     if not isinstance(value, str):
         raise StateError(f"an address is text such as 10.89.0.2; got {_short(value)}")
     try:
-        address = _address(value)
+        address = held_address(value)
     except ValueError:
         raise StateError(f"{_short(value)} is not an IP address") from None
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address.scope_id):

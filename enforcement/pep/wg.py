@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from enforcement.pep.state import Address, Peer, make_state, parse_address
+from enforcement.pep.state import Address, Peer, held_address, make_state
 
 WG = "/usr/bin/wg"
 PER_COMMAND = 500
@@ -71,7 +71,7 @@ def parse(dump: str, about: frozenset[str] = frozenset()) -> Interface:
 
 def _addresses(allowed: str) -> tuple[tuple[Address, ...], bool]:
     prefixes = [text.partition("/") for text in allowed.split(",")] if allowed != NONE else []
-    hosts = tuple(parse_address(address) for address, _, length in prefixes if length == ("128" if ":" in address else "32"))
+    hosts = tuple(held_address(address) for address, _, length in prefixes if length == ("128" if ":" in address else "32"))
     return hosts, len(hosts) != len(prefixes)
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.enforcement.pep.agents import ALICE, ERIN, FILESHARE, SET, WIKI, check_in_force, key, kinds, state
+from tests.enforcement.pep.agents import ALICE, ERIN, FILESHARE, SET, SET_V6, WIKI, check_in_force, key, kinds, placement, state
 
 pytestmark = pytest.mark.lab
 
@@ -137,3 +137,37 @@ def test_deadlines_do_not_creep_through_rebuilds(agent, machine):
     receipts = [(machine.sh(BY_HAND["table changed"]), agent.again(wanted))[1] for _ in range(6)]
     assert all(kinds(receipt) == ["table changed"] for receipt in receipts)
     assert -20 <= time.time() + machine.elements()[ALICE[0]] - deadline <= 0
+
+
+MAPPED = {
+    "a peer": f"wg set $WG peer {key(77)} allowed-ips ::ffff:10.89.0.77/128",
+    "an element": f"nft 'add element inet lychgate {SET_V6} {{ ::ffff:10.89.0.77 timeout 1h }}'",
+}
+
+
+@pytest.mark.parametrize("command", MAPPED.values(), ids=MAPPED)
+def test_an_address_that_we_would_never_write_holds_back_no_revoke(agent, machine, command):
+    agent.apply(state({ALICE: [FILESHARE], ERIN: [FILESHARE]}))
+    machine.sh(command.replace("$WG", machine.interface))
+    receipt = agent.apply(state({ERIN: [FILESHARE]}))
+    assert receipt["kind"] == "receipt", receipt
+    assert (set(machine.elements()), set(machine.elements(SET_V6))) == ({ERIN[0]}, {ERIN[1]})
+    assert set(machine.peers()) == {key(3)}
+    check_in_force(agent.apply(state({ERIN: [FILESHARE]})), state({ERIN: [FILESHARE]}))
+
+
+def test_a_resource_that_takes_over_an_id_adds_nothing_to_the_chains_of_another(agent, machine):
+    wanted = state({ALICE: [FILESHARE]})
+    agent.apply(wanted)
+    before = machine.sh(STRUCTURE)
+    other = placement("other", 7, overlay_v4="10.89.65.99", overlay_v6="fd89:0:0:1::99", ports=[["tcp", 1, 65535]])
+    scope = {"devices": [], "resources": ["other"]}
+    check_in_force(agent.apply(state({ERIN: ["other"]}, placements=[other]), scope=scope), state({ERIN: ["other"]}, placements=[other]))
+    assert "445" not in machine.sh("nft list chain inet lychgate r7.ports")
+    check_in_force(agent.apply(wanted), wanted)
+    assert words(machine.sh(STRUCTURE)) == words(before)
+
+
+def words(listing):
+    """Return what nft printed, in whatever order it did."""
+    return sorted(listing.replace(",", " ").split())

@@ -38,6 +38,7 @@ WRONG = {
     "a state that is none": (APPLY | {"state": None}, "state has exactly the fields"),
     "a host name": (APPLY | {"state": EMPTY | {"peers": [["a" * 44, ["localhost"]]]}}, "not an IP address"),
     "not a number": (json.dumps(APPLY).replace("1.0", "NaN").encode(), "sent_at"),
+    "more than a number can be": (json.dumps(APPLY).replace("1.0", "9" * 400).encode(), "sent_at is the portal's time"),
 }
 
 
