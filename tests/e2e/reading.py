@@ -1,7 +1,13 @@
 """Reading back what a page shows: a QR code by an independent reader, and every byte that a site has written."""
 
+import base64
+import json
 import subprocess
 from pathlib import Path
+from urllib.parse import quote_plus
+
+from django.contrib.sessions.models import Session
+from django.test import override_settings
 
 
 def decode_qr(page, path: Path) -> bytes:
@@ -15,6 +21,20 @@ def files_below(*places: Path) -> list[Path]:
     return [path for place in places for path in place.rglob("*") if path.is_file()]
 
 
-def where_written(secret: bytes, *places: Path) -> list[Path]:
-    """Return the files that hold these bytes."""
-    return [path for path in files_below(*places) if secret in path.read_bytes()]
+def spellings(key: str) -> set[bytes]:
+    """Return how a key may lie in a file: as text, as bytes, in hex, in a URL, or broken in two by a mail's line end."""
+    raw = base64.b64decode(key)
+    halves = {key[:20].encode(), key[20:40].encode()}
+    return {key.encode(), raw, raw.hex().encode(), quote_plus(key).encode(), base64.urlsafe_b64encode(raw), *halves}
+
+
+def where_written(key: str, *places: Path) -> list[Path]:
+    """Return the files that hold this key, in whatever spelling."""
+    known = spellings(key)
+    return [path for path in files_below(*places) if any(spelling in path.read_bytes() for spelling in known)]
+
+
+def sessions_in_clear(secret_key: str) -> str:
+    """Return all that sessions hold, which lies signed and packed in the database."""
+    with override_settings(SECRET_KEY=secret_key):
+        return json.dumps([session.get_decoded() for session in Session.objects.all()])

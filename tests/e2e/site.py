@@ -75,7 +75,7 @@ class Site:
 
     def _start_broker(self) -> None:
         (self.home / "broker").mkdir()
-        broker = ValkeyServer(data_dir=self.home / "broker", persist=True, unix_socket_path=self.socket)
+        broker = ValkeyServer(data_dir=self.home / "broker", persist=True, unix_socket_path=self.socket, rdbcompression="no")
         broker.start()
         self.stack.callback(broker.stop)
 
