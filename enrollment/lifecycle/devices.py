@@ -61,17 +61,23 @@ def rotate_key(device: Device, *, public_key: str, key_origin: str, actor: User 
 
 
 def suspend_device(device: Device, *, actor: User | None, reason: str, now: datetime) -> None:
-    """Cut the device off for the time being, whatever was granted."""
+    """Cut the device off for the time being, whatever was granted. An admin takes its owner's suspension over, so that only admins undo it."""
     _insist_on_right(device, actor)
-    _move(device, "suspended", (State.ENROLLED,), State.SUSPENDED, actor=actor, reason=reason, now=now)
+    with transaction.atomic():
+        row = Device.objects.select_for_update().get(pk=device.pk)
+        takes_over = row.suspended_by_id == row.owner_id and (actor is None or actor.pk != row.owner_id)
+        before = (State.ENROLLED, State.SUSPENDED) if takes_over else (State.ENROLLED,)
+        _move(device, "suspended", before, State.SUSPENDED, actor=actor, reason=reason, now=now)
 
 
 def resume_device(device: Device, *, actor: User | None, reason: str, now: datetime) -> None:
     """Let it back in. Its owner may undo what the owner did, an admin anything."""
     _insist_on_right(device, actor)
-    if actor and not actor.is_admin and device.suspended_by_id != actor.pk:
-        raise Refused("An admin suspended this device. Ask an admin to resume it.")
-    _move(device, "resumed", (State.SUSPENDED,), State.ENROLLED, actor=actor, reason=reason, now=now)
+    with transaction.atomic():
+        row = Device.objects.select_for_update().get(pk=device.pk)  # the one in hand may know of an earlier suspension
+        if actor and not actor.is_admin and row.state == State.SUSPENDED and row.suspended_by_id != actor.pk:
+            raise Refused("An admin suspended this device. Ask an admin to resume it.")
+        _move(device, "resumed", (State.SUSPENDED,), State.ENROLLED, actor=actor, reason=reason, now=now)
 
 
 def retire_device(device: Device, *, actor: User | None, reason: str, now: datetime) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from enrollment import facts, lifecycle
-from enrollment.models import AuditEvent
+from enrollment.models import AuditEvent, Device
 from enrollment.policy import decide
 from tests.factories import a_device, a_key, a_request, later
 
@@ -43,6 +43,26 @@ def test_its_owner_may_not_undo_what_an_admin_did(alice, dave, laptop, now):
         lifecycle.resume_device(laptop, actor=alice, reason="", now=now)
     lifecycle.resume_device(laptop, actor=dave, reason="cleaned", now=now)
     assert laptop.state == "enrolled"
+
+
+def test_a_page_that_was_open_since_before_undoes_nothing_of_an_admins(alice, dave, laptop, now):
+    lifecycle.suspend_device(laptop, actor=alice, reason="", now=now)
+    as_seen = Device.objects.get(pk=laptop.pk)
+    lifecycle.resume_device(laptop, actor=alice, reason="", now=now)
+    lifecycle.suspend_device(laptop, actor=dave, reason="malware", now=now)
+    with pytest.raises(lifecycle.Refused, match="Ask an admin"):
+        lifecycle.resume_device(as_seen, actor=alice, reason="", now=now)
+    laptop.refresh_from_db()
+    assert laptop.state == "suspended"
+
+
+def test_an_owner_cannot_forestall_an_admin_by_suspending_first(alice, dave, laptop, now):
+    lifecycle.suspend_device(laptop, actor=alice, reason="", now=now)
+    lifecycle.suspend_device(laptop, actor=dave, reason="malware", now=later(60))
+    with pytest.raises(lifecycle.Refused, match="Ask an admin"):
+        lifecycle.resume_device(laptop, actor=alice, reason="", now=later(120))
+    with pytest.raises(lifecycle.Conflict, match="suspended by Dave"):
+        lifecycle.suspend_device(laptop, actor=alice, reason="", now=later(120))
 
 
 def test_doing_it_twice_says_who_did_it_and_writes_nothing(alice, laptop, now):
