@@ -61,7 +61,7 @@ def rotate_key(device: Device, *, public_key: str, key_origin: str, actor: User 
 
 
 def suspend_device(device: Device, *, actor: User | None, reason: str, now: datetime) -> None:
-    """Cut the device off for the time being, whatever was granted. An admin takes its owner's suspension over, so that only admins undo it."""
+    """Cut the device off for the time being, whatever was granted. An admin takes an owner's suspension over: only admins undo it then."""
     _insist_on_right(device, actor)
     with transaction.atomic():
         row = Device.objects.select_for_update().get(pk=device.pk)
