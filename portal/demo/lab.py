@@ -65,9 +65,12 @@ class Bench:
                 os.kill(int(pid), signal.SIGKILL)
         return bool(found)
 
-    def watch(self, host: str, kind: str, address: str, port: int, seconds: float) -> subprocess.Popen[str]:
+    def watch(
+        self, host: str, kind: str, address: str, port: int, seconds: float, *, opening: float = traffic.OPENING
+    ) -> subprocess.Popen[str]:
         """Open a stream from `host`; its story comes as JSON lines."""
-        return self.lab.popen(host, [PYTHON, "-I", traffic.__file__, "watch", kind, address, str(port), str(seconds)])
+        watched = [kind, address, str(port), str(seconds), "--opening", str(opening)]
+        return self.lab.popen(host, [PYTHON, "-I", traffic.__file__, "watch", *watched])
 
     def holds(self, slug: str, address: str) -> bool:
         """Ask the gateway's kernel, past all of our software, whether the address is in the resource's set."""

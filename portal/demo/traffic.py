@@ -25,7 +25,8 @@ FILE_SHARE, TICKER, VOICE, WIKI = 445, 139, 5004, 8080
 BEAT = 0.01  # seconds between two pieces of a stream
 PUSH_SECONDS = 600.0  # a listener who says nothing more is served so long
 LINE = b"lychgate\n"
-PATIENCE = 3.0  # seconds until an opening counts as unanswered
+PATIENCE = 3.0  # seconds of silence that count as cut
+OPENING = 12.0  # seconds until an opening counts as unanswered: WireGuard repeats a handshake that failed after 5
 
 
 class DualStack(socketserver.ThreadingTCPServer):
@@ -84,11 +85,11 @@ class StopWatching(Exception):  # noqa: N818 - a request, not an error
     """Somebody has seen enough, and wants the story so far."""
 
 
-def watch(kind: str, host: str, port: int, seconds: float) -> int:
+def watch(kind: str, host: str, port: int, seconds: float, opening: float = OPENING) -> int:
     """Open a stream, read it for `seconds` or up to SIGTERM, and tell its story. Returns 1 where it never opened."""
     signal.signal(signal.SIGTERM, stop_watching)
     try:
-        stream = open_stream(kind, host, port)
+        stream = open_stream(kind, host, port, opening)
     except OSError as error:
         say({"event": "refused", "at": time.time(), "how": how(error)})
         return 1
@@ -101,11 +102,11 @@ def stop_watching(*_: object) -> None:
     raise StopWatching
 
 
-def open_stream(kind: str, host: str, port: int) -> socket.socket:
+def open_stream(kind: str, host: str, port: int, opening: float) -> socket.socket:
     """Return a socket that has heard its first bytes. Raises OSError where nothing answers in time."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     stream = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-    stream.settimeout(PATIENCE)
+    stream.settimeout(opening)
     stream.connect((host, port))
     if kind == "udp":
         stream.send(b"listen")
@@ -151,11 +152,12 @@ def main() -> int:
     watching.add_argument("host")
     watching.add_argument("port", type=int)
     watching.add_argument("seconds", type=float)
+    watching.add_argument("--opening", type=float, default=OPENING)
     asked = parser.parse_args()
     if asked.verb == "serve":
         serve(asked.folder)
         return 0
-    return watch(asked.kind, asked.host, asked.port, asked.seconds)
+    return watch(asked.kind, asked.host, asked.port, asked.seconds, asked.opening)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,6 @@ def site(tmp_path_factory):
 @pytest.fixture
 def world(site, django_db_blocker, monkeypatch):
     """Let the test use the site's own database, and keep what it does there, as the site does."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")  # Playwright keeps a loop in this thread, and nothing of ours runs in it
     monkeypatch.setitem(app.conf, "broker_url", f"redis+socket://{site.socket}")
     ours = connections["default"]
     with django_db_blocker.unblock():
@@ -56,7 +55,9 @@ def world(site, django_db_blocker, monkeypatch):
 
 @pytest.fixture(scope="session")
 def browser():
-    with sync_playwright() as driver:
+    # Playwright keeps a loop in this thread, and nothing of ours runs in it: neither here nor in the tests that follow in this process.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as driver:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()

@@ -90,6 +90,7 @@ def point_at(url):
     current_app.conf.update(broker_url=url, broker_read_url=url, broker_write_url=url)
     current_app.set_current()
     current_app.close()
+    current_app.amqp._producer_pool = None  # noqa: SLF001 - else it keeps the broker of whatever test was first
 
 
 @pytest.fixture
