@@ -20,6 +20,7 @@ LONGEST_TEXT = 500
 MOST_ITEMS = 1_000_000
 MOST_SENTENCES = 100
 LARGEST = 2**63 - 1
+LARGEST_COUNT = 2**31 - 1  # what PostgreSQL keeps of a count
 UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -117,8 +118,8 @@ def parse_receipt(value: object, pep: str) -> Receipt:
         missing_placements=frozenset(_items(missing, "placements", _sentence)),
         extra_peers=frozenset(_items(extra, "peers", _sentence)),
         extra_admissions=frozenset(_items(extra, "admissions", _pair)),
-        peers=_whole(counts, "peers"),
-        admissions=_whole(counts, "admissions"),
+        peers=_whole(counts, "peers", LARGEST_COUNT),
+        admissions=_whole(counts, "admissions", LARGEST_COUNT),
         lease_until=None if fields.get("lease_until") is None else _whole(fields, "lease_until", LAST_SECOND),
         drift=tuple(_items(fields, "drift", _drift)),
         handshakes=_handshakes(_object(fields, "handshakes")),

@@ -26,6 +26,7 @@ from enrollment.models import Pep
 
 MOST_DRIFTS = 100  # of one pass; a PEP that reports more has said enough
 SKEW_SECONDS = 5.0
+MOST_BEHIND = 10**9  # passes: decades of them
 
 Ended = tuple[str, datetime]  # the error, and when the next pass is due
 
@@ -43,8 +44,7 @@ def reached(turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enforce
         "failures": failures,
         "agent_version": receipt.agent,
         "skew_seconds": round(receipt.now - at.timestamp(), 3),
-        # A portal restored from a backup is behind its PEPs: draw the next generation above theirs.
-        "generation": max(turn.generation, answer.hello.generation),
+        "generation": _catch_up(turn.generation, answer.hello.generation),
     }
     with transaction.atomic():
         ours, due_at = turns.finish(turn, due_at=_next(pep, desired, failures, at), **values)
@@ -78,6 +78,11 @@ def unread(turn: turns.Turn, error: str, at: datetime) -> Ended:
         if ours and not before.failing_since:
             _tell_health(before.pep, "pep.failing", error, at)
     return error, due_at
+
+
+def _catch_up(drawn: int, theirs: int) -> int:
+    """Draw the next generation above the PEP's: a portal from a backup is behind. A number that no portal ever drew would use all up."""
+    return max(drawn, theirs) if theirs - drawn <= MOST_BEHIND else drawn
 
 
 def _complaint(pep: Pep, desired: Desired, answer: Answer) -> str:

@@ -133,10 +133,12 @@ def _why_not_gone(row: Enforcement, seen: Seen) -> str:
     receipt = seen.receipt
     if receipt is None:
         return seen.error
+    if receipt.is_recorded:
+        return RECORDED
     ours = {(row.grant.resource.slug, address) for address in row.device.addresses}
     if receipt.outcome == "refused":
         return "; ".join(receipt.why) or "The PEP refused."
-    if ours & receipt.extra_admissions or ours & receipt.missing_admissions:
+    if ours & receipt.extra_admissions or ours & receipt.missing_admissions or row.device.public_key in receipt.extra_peers:
         return "The PEP still holds it, or holds it longer than it should."
     return ""
 
