@@ -24,6 +24,7 @@ ALLOWED_HOSTS = words("LYCHGATE_HOSTS", "localhost,127.0.0.1,[::1]")
 PUBLIC_URL = text("LYCHGATE_PUBLIC_URL", "http://localhost:8000").rstrip("/")
 HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = words("LYCHGATE_TRUSTED_ORIGINS")
+METRICS_TOKEN = secret("LYCHGATE_METRICS_TOKEN")
 
 # Sign-in: one OpenID Connect provider, named as its own configuration names its issuer, letter by letter.
 OIDC_ISSUER = text("LYCHGATE_OIDC_ISSUER")

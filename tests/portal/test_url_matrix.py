@@ -33,6 +33,7 @@ EXPECTED = {
     "grants/<int:pk>/end/": "405",
     "healthz": "200",
     "readyz": "200",
+    "metrics": "200",  # to this machine, or to whoever has the token: tests/portal/test_metrics.py
     "accounts/login/": "sign",
     "accounts/oidc/login/": "503 away away away away away",  # no provider is configured here
     "accounts/oidc/login/callback/": "503",

@@ -1,0 +1,69 @@
+"""How the portal and its PEPs are, for a monitoring system: Prometheus' text format, numbers only.
+
+Whoever holds LYCHGATE_METRICS_TOKEN may read it. Without a token only a portal that no other
+machine can reach answers, and only to its own; to everybody else there is no such page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from enforcement.models import Enforcement
+from enrollment.models import AccessRequest, Grant, Pep
+from portal.exposure import is_exposed, is_this_machine
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+Sample = tuple[str, float]  # its labels as written, and its value
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    if not _may_read(request):
+        raise Http404
+    return HttpResponse(written(timezone.now()), content_type=CONTENT_TYPE)
+
+
+def written(now: datetime) -> str:
+    """Return every number, each with a line that says what it counts."""
+    pending = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
+    open_rows = Enforcement.objects.exclude(state=Enforcement.State.GONE).order_by("state").values_list("state")
+    peps = list(Pep.objects.filter(is_enabled=True).order_by("name").values_list("name", "status__agreed_at", "status__failing_since"))
+    families = (
+        ("lychgate_grants_live", "Grants that hold now.", [("", Grant.objects.live(now).count())]),
+        ("lychgate_requests_pending", "Access requests that wait for an answer.", [("", pending.count())]),
+        (
+            "lychgate_enforcements",
+            "Grants on PEPs that are not confirmed gone, by where they stand.",
+            [(f'{{state="{state}"}}', count) for state, count in open_rows.annotate(Count("pk"))],
+        ),
+        ("lychgate_peps_failing", "PEPs that do not hold what is wanted.", [("", sum(bool(failing) for _name, _agreed, failing in peps))]),
+        (
+            "lychgate_pep_agreed_seconds",
+            "Seconds since the PEP was last read to hold all that is wanted; infinite: never.",
+            [(f'{{pep="{name}"}}', (now - agreed).total_seconds() if agreed else float("inf")) for name, agreed, _failing in peps],
+        ),
+    )
+    return "".join(f"{line}\n" for family in families for line in _lines(*family))
+
+
+def _lines(name: str, words: str, samples: Iterable[Sample]) -> Iterator[str]:
+    yield f"# HELP {name} {words}"
+    yield f"# TYPE {name} gauge"
+    for labels, value in samples:
+        yield f"{name}{labels} {'+Inf' if value == float('inf') else value}"
+
+
+def _may_read(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        return constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}")
+    return not is_exposed() and is_this_machine(request.META.get("REMOTE_ADDR", ""))
