@@ -22,7 +22,7 @@ AS_NOBODY = (
     if os.geteuid() == 0
     else []
 )
-ASK_AND_APPROVE = """
+APPROVE_AND_REVOKE = """
 import json, time
 from django.utils import timezone
 from enforcement.models import Enforcement, PepStatus
@@ -36,12 +36,17 @@ laptop = lifecycle.enrol_device(alice, name="laptop", kind="laptop", public_key=
 wiki = Resource.objects.get(slug="wiki")
 request = lifecycle.request_access(alice, resource=wiki, devices=[laptop], seconds=600, reason="to see", now=now)
 grant = lifecycle.approve(request, reviewer=bob, now=now)
-for _ in range(300):
-    row = Enforcement.objects.filter(grant=grant).exclude(error="").first()
-    if row:
-        break
-    time.sleep(0.1)
-print(json.dumps([row and (row.state, row.in_force_at, row.error), [status.agreed_at for status in PepStatus.objects.all()]]))
+of_grant, said = Enforcement.objects.filter(grant=grant), {}
+for step, rows in (("approved", of_grant.exclude(error="")), ("revoked", of_grant.exclude(error="").exclude(state="wanted"))):
+    if step == "revoked":
+        lifecycle.revoke(grant, actor=bob, reason="to see", now=timezone.now())
+    for _ in range(300):
+        if row := rows.first():
+            break
+        time.sleep(0.1)
+    said[step] = row and (row.state, row.in_force_at, row.gone_at, row.error)
+said["agreed"] = [status.agreed_at for status in PepStatus.objects.all()]
+print(json.dumps(said, default=str))
 """
 
 pytestmark = pytest.mark.skipif(bool(AS_NOBODY) and not shutil.which("setpriv"), reason="root, and no setpriv to become somebody else")
@@ -86,11 +91,11 @@ def test_it_starts_and_says_that_there_is_no_gateway(demo):
     assert "never says that access is in force" in said
 
 
-def test_what_is_approved_is_recorded_and_never_in_force(demo):
+def test_neither_a_grant_nor_its_end_is_ever_confirmed(demo):
     _process, _said, home = demo
-    row, agreed = json.loads(manage(home, ASK_AND_APPROVE))
-    assert row == ["wanted", None, "This PEP only notes what it is told: nothing is enforced on it."]
-    assert agreed == [None]
+    words = "This PEP only notes what it is told: nothing is enforced on it."
+    told = {"approved": ["wanted", None, None, words], "revoked": ["ending", None, None, words], "agreed": [None]}
+    assert json.loads(manage(home, APPROVE_AND_REVOKE)) == told
 
 
 def test_ctrl_c_ends_every_part(demo):
