@@ -21,6 +21,7 @@ from enrollment.models import AuditEvent, AuditHead, User
 GENESIS = "0" * 64
 COLUMNS = ("seq", "at", "verb", "actor_id", "actor", "subject_type", "subject_id", "subject", "data", "previous")
 TRIGGERS = frozenset({"audit_append", "audit_no_update", "audit_no_delete", "review_of_the_request"})
+MORE_TRIGGERS = {"postgresql": frozenset({"audit_no_truncate"}), "sqlite": frozenset({"review_of_the_request_still"})}
 SYSTEM = "the system"
 
 
@@ -58,8 +59,11 @@ def verify(witnesses: Iterable[tuple[int, str]] = ()) -> list[str]:
     A witness is a (seq, hash) kept outside the database: it shows a tail that was cut off
     together with the head, or a database restored from yesterday.
     """
-    problems = [f"The trigger {name} is missing or switched off: the table is not protected." for name in sorted(TRIGGERS - _triggers())]
-    seq, previous, seen = 0, GENESIS, dict(witnesses)
+    lacking = (TRIGGERS | MORE_TRIGGERS[connection.vendor]) - _triggers()
+    problems = [f"The trigger {name} is missing or switched off: the table is not protected." for name in sorted(lacking)]
+    seq, previous, told = 0, GENESIS, set(witnesses)
+    seen = dict(told)
+    problems += [f"Witnesses disagree about event {number}: at most one is right." for number, seal in sorted(told) if seen[number] != seal]
     for event in AuditEvent.objects.order_by("seq").iterator(chunk_size=2000):
         if event.seq != seq + 1:
             problems.append(f"Events {seq + 1} to {event.seq - 1} are missing.")
@@ -115,7 +119,11 @@ def _head_problems(seq: int, last: str) -> list[str]:
 
 
 def _triggers() -> set[str]:
-    postgresql = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    """Return the triggers that fire here: on PostgreSQL one may also be kept for replicas alone, or stand on another table."""
+    postgresql = (
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+        " AND tgrelid IN ('enrollment_auditevent'::regclass, 'enrollment_review'::regclass)"
+    )
     with connection.cursor() as cursor:
         cursor.execute(postgresql if connection.vendor == "postgresql" else "SELECT name FROM sqlite_master WHERE type = 'trigger'")
         return {name for (name,) in cursor.fetchall()}

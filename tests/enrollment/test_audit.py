@@ -102,6 +102,40 @@ def test_a_trigger_that_is_gone_is_named(unprotected):
     assert "The trigger audit_append is missing or switched off: the table is not protected." in audit.verify()
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a trigger of SQLite's alone")
+def test_each_trigger_of_sqlite_is_looked_for(log):
+    by_hand("DROP TRIGGER review_of_the_request_still")
+    assert [problem for problem in audit.verify() if "review_of_the_request_still" in problem]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="ways of PostgreSQL's alone")
+@pytest.mark.parametrize(
+    ("statements", "name"),
+    [
+        (["DROP TRIGGER audit_no_truncate ON enrollment_auditevent"], "audit_no_truncate"),
+        (["ALTER TABLE enrollment_auditevent DISABLE TRIGGER audit_no_delete"], "audit_no_delete"),
+        (["ALTER TABLE enrollment_auditevent ENABLE REPLICA TRIGGER audit_no_delete"], "audit_no_delete"),
+        (
+            [
+                "DROP TRIGGER audit_no_update ON enrollment_auditevent",
+                "CREATE TRIGGER audit_no_update BEFORE UPDATE ON auth_group FOR EACH ROW EXECUTE FUNCTION lychgate_audit_refuse()",
+            ],
+            "audit_no_update",
+        ),
+    ],
+)
+def test_a_trigger_of_postgresql_that_does_not_fire_is_named(log, statements, name):
+    by_hand(*statements)
+    assert [problem for problem in audit.verify() if name in problem]
+
+
+def test_witnesses_that_disagree_are_named(log):
+    """A list of witnesses that was added to after the chain was made anew hides nothing."""
+    seal = log.get(seq=2).hash
+    for witnesses in ([(2, "0" * 64), (2, seal)], [(2, seal), (2, "0" * 64)]):
+        assert any("Witnesses disagree about event 2" in problem for problem in audit.verify(witnesses))
+
+
 def test_a_tail_cut_off_with_its_head_is_found_by_a_witness(unprotected):
     last = unprotected.last()
     by_hand("DELETE FROM enrollment_auditevent WHERE seq = (SELECT MAX(seq) FROM enrollment_auditevent)")
