@@ -4,7 +4,7 @@ Nothing here decides: `policy` does, from what comes out here. Callers who need 
 snapshot of several readings open the transaction.
 """
 
-from enrollment.facts.answering import approvers_of, may_answer_something, may_revoke, reviewing, stage_that_waits
+from enrollment.facts.answering import approvers_of, may_answer_something, may_revoke, reviewing, stage_that_waits, terms_of_grant
 from enrollment.facts.asking import asking, longest_seconds
 from enrollment.facts.deciding import facts_of, for_pep
 from enrollment.facts.reach import Reach, reachable_by, reachable_of
@@ -22,4 +22,5 @@ __all__ = [
     "reachable_of",
     "reviewing",
     "stage_that_waits",
+    "terms_of_grant",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -48,6 +49,11 @@ def versions_for(request: AccessRequest) -> list[PolicyVersion]:
     return list(both.values())
 
 
+def terms_of_grant(request: AccessRequest) -> PolicyVersion:
+    """Return what the grant stays bound to: of the terms of then and today, those with the shorter session, else those for fewer people."""
+    return min(versions_for(request), key=lambda version: (version.session_length or math.inf, not version.requesters.exists()))
+
+
 def approvers_of(what: Resource | AccessRequest) -> QuerySet[User]:
     """Return who could answer now: for a request, in the stage that waits; for a resource, in any stage."""
     if isinstance(what, Resource):
@@ -70,7 +76,8 @@ def may_revoke(actor: User, grant: Grant) -> bool:
     if actor.pk == grant.user_id or actor.is_admin:
         return True
     current = grant.resource.policy.current
-    groups = [stage.group_id for stage in stages_of([grant.policy_version, *([current] if current else [])])]
+    versions = [grant.policy_version, grant.request.policy_version, *([current] if current else [])]
+    groups = [stage.group_id for stage in stages_of(versions)]
     return Membership.objects.filter(user=actor, group__in=groups).exists()
 
 

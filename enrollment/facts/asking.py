@@ -65,7 +65,8 @@ def _asking(
     retired = resource.retired_at is not None
     if not versions:
         return Asking(user.pk, user.is_active, groups, retired, has_terms=False)
-    strictest = min(versions, key=lambda version: version.rolling_total / version.rolling_window)
+    used = {version: used_seconds(user, resource, version.rolling_window, now) for version in versions}
+    strictest = min(versions, key=lambda version: version.rolling_total - used[version])
     return Asking(
         user_id=user.pk,
         user_is_active=user.is_active,
@@ -78,7 +79,7 @@ def _asking(
         time_to_answer=min(version.time_to_answer for version in versions),
         rolling_total=strictest.rolling_total,
         rolling_window=strictest.rolling_window,
-        used_seconds=used_seconds(user, resource, strictest.rolling_window, now),
+        used_seconds=used[strictest],
         seconds=seconds,
         starts_at=starts_at,
         devices=tuple(device_facts(device) for device in devices),

@@ -122,7 +122,7 @@ def _grant(request: AccessRequest, devices: list[Device], seconds: int, reviewer
         request=request,
         user=request.requester,
         resource=request.resource,
-        policy_version=request.policy_version,
+        policy_version=facts.terms_of_grant(request),
         extends=request.extends,
         state=Grant.State.ACTIVE if starts_at <= now else Grant.State.SCHEDULED,
         starts_at=starts_at,

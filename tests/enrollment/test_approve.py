@@ -136,6 +136,35 @@ def test_the_rolling_total_is_counted_again_at_the_yes(alice, bob, laptop, pep, 
     assert Grant.objects.count() == 1
 
 
+def test_each_rolling_total_counts_in_its_own_window(alice, bob, laptop, pep, now):
+    """Terms of then with ten hours a week and of now with two a day: neither is overdrawn."""
+    week = 7 * 24 * HOUR
+    small = a_resource(pep=pep, policy=a_policy("small", longest_grant=2 * HOUR, rolling_total=10 * HOUR, rolling_window=week))
+    a_grant(alice, small, [laptop], reviewer=bob, seconds=2 * HOUR)
+    asked = a_request(alice, small, [laptop], seconds=HOUR)
+    a_policy("small", longest_grant=2 * HOUR, rolling_total=2 * HOUR, rolling_window=24 * HOUR)
+    with pytest.raises(lifecycle.Refused, match="Of 2 hours within 1 day, no time is left"):
+        lifecycle.approve(asked, reviewer=bob, now=now)
+
+
+@pytest.mark.parametrize(("then", "today"), [(None, HOUR), (2 * HOUR, HOUR), (HOUR, None), (HOUR, 2 * HOUR)])
+def test_the_shorter_session_of_then_and_today_holds(alice, bob, laptop, pep, now, then, today):
+    wiki = a_resource(pep=pep, policy=a_policy("wiki", session_length=then))
+    asked = a_request(alice, wiki, [laptop], seconds=4 * HOUR)
+    a_policy("wiki", session_length=today)
+    lifecycle.approve(asked, reviewer=bob, now=now)
+    assert decide(facts.facts_of(laptop, wiki, now), now).until == later(HOUR)
+
+
+def test_whom_today_leaves_out_loses_what_was_asked_under_looser_terms(alice, bob, laptop, pep, now):
+    wiki = a_resource(pep=pep, policy=a_policy("wiki"))
+    asked = a_request(alice, wiki, [laptop])
+    a_policy("wiki", requesters=["employees"])
+    lifecycle.approve(asked, reviewer=bob, now=now)
+    Membership.objects.filter(user=alice).delete()
+    assert not decide(facts.facts_of(laptop, wiki, now), now)
+
+
 def test_a_later_start_is_scheduled_and_gives_nothing_before(alice, bob, laptop, fileshare, now):
     grant = a_grant(alice, fileshare, [laptop], reviewer=bob, starts_at=later(HOUR))
     decision = decide(facts.facts_of(laptop, fileshare, now), now)
