@@ -39,7 +39,14 @@ PEP_RESOURCE = ("10.89.65.3", "fd89:0:0:1::3")
 PORT = 51820
 STREAMS = {"tcp": 445, "tcp-listen": 139, "udp": 137, "udp-listen": 138}  # what tests/lab_tools/services.py offers
 UNLISTED = 2121
+LAPTOP, PHONE = ("10.89.0.2", "fd89::2"), ("10.89.0.3", "fd89::3")  # the overlay addresses of the two devices there always are
 FILESHARE_PORTS = (Port("tcp", 139, 139), Port("tcp", 445, 445), Port("udp", 137, 138))
+
+# What closes an attack, as it stands in the ruleset's text: cut out by `without`, it lets the attack through.
+REPLY_GATE = (r" ct reply ip6? saddr \S+", r" ct reply proto-src \S+")
+DIRECTION = (r" ct direction (original|reply)",)
+CLEAR_RULES = (r"^ +iifname != .* drop$",)
+OVERLAY_RULES = (r"^ +(iifname != .*|ip6? [sd]addr \S+) drop$",)
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,13 @@ class PepLab(Lab):
             if "blackhole" not in self.run("pep", ["ip", version, "rule"]):
                 rules = [" ".join(argv[2:]) for argv in ruleset.routing_guard(self.caps) if argv[1] == version]
                 self.run("pep", ["ip", version, "-batch", "-"], "\n".join(rules) + "\n")
+
+    def open_wide(self) -> None:
+        """Take away all that closes, so that a probe shows the way itself to be there; `load_guards` puts it back."""
+        self.nft("flush ruleset")
+        for version in ("-4", "-6"):
+            self.run("pep", ["ip", version, "rule", "flush"])
+            self.run("pep", ["ip", version, "rule", "add", "pref", "32766", "lookup", "main"])
 
     def nft(self, script: str) -> None:
         self.run("pep", ["nft", "-f", "-"], script)

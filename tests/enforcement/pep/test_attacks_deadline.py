@@ -18,6 +18,7 @@ from tests.lab import (
     OTHER_LAN,
     PEP_LAN,
     PEP_RESOURCE,
+    REPLY_GATE,
     RESOURCE,
     UNDERLAY,
     PepLab,
@@ -35,7 +36,6 @@ pytestmark = [needs_namespaces, pytest.mark.lab]
 
 SHORTCUT = "insert rule inet lychgate {chain} ct state established meta mark set meta mark or 0x5a000000 accept\n"
 SHORTCUTS = "".join(SHORTCUT.format(chain=chain) for chain in ("forward", "input", "output"))
-REPLY_GATE = (r" ct reply ip6? saddr \S+", r" ct reply proto-src \S+")
 BOTH = ("laptop", "phone")
 
 

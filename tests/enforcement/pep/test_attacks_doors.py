@@ -5,10 +5,13 @@ import pytest
 from enforcement.pep import ruleset
 from tests.lab import (
     LAN,
+    LAPTOP,
     OTHER_LAN,
+    OVERLAY_RULES,
     OWN,
     PEP_LAN,
     PEP_RESOURCE,
+    PHONE,
     RESOURCE,
     UNLISTED,
     PepLab,
@@ -22,9 +25,6 @@ from tests.lab import (
 )
 
 pytestmark = [needs_namespaces, pytest.mark.lab]
-
-LAPTOP, PHONE = ("10.89.0.2", "fd89::2"), ("10.89.0.3", "fd89::3")
-OVERLAY_RULES = r"^ +(iifname != .*|ip6? [sd]addr \S+) drop$"
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +65,7 @@ OUTWARD = doors(*LAPTOP, *PHONE, kind="ping")
 
 def test_without_rules_every_door_of_this_file_is_open(lab):
     """Show that the probes can succeed: what follows refuses because of the ruleset."""
-    lab.nft("flush ruleset")
-    for version in ("-4", "-6"):
-        lab.run("pep", ["ip", version, "rule", "flush"])
-        lab.run("pep", ["ip", version, "rule", "add", "pref", "32766", "lookup", "main"])
+    lab.open_wide()
     check_opens(lab, "laptop", *INWARD, *doors(*PHONE, kind="ping"))
     check_opens(lab, "lan", *OUTWARD)
     check_opens(lab, "pep", *OUTWARD)
@@ -144,7 +141,7 @@ def test_the_flush_opens_everything_without_the_routing_guard(lab):
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_renamed_wireguard_interface_passes_nothing(lab, guarded):
     """Only the overlay's prefixes in the guard still know whose packets these are."""
-    lab.nft(ruleset.guard(lab.caps) if guarded else without(ruleset.guard(lab.caps), OVERLAY_RULES))
+    lab.nft(ruleset.guard(lab.caps) if guarded else without(ruleset.guard(lab.caps), *OVERLAY_RULES))
     lab.ip("pep", [f"link set {lab.interface} name evil0"])
     try:
         answers = lab.probe("laptop", *doors(*LAN), seconds=0.6)

@@ -5,8 +5,12 @@ import pytest
 from enforcement.pep import ruleset
 from enforcement.pep.state import Port
 from tests.lab import (
+    CLEAR_RULES,
+    DIRECTION,
     LAN,
+    LAPTOP,
     OTHER_LAN,
+    REPLY_GATE,
     RESOURCE,
     UNLISTED,
     PepLab,
@@ -18,13 +22,7 @@ from tests.lab import (
 
 pytestmark = [needs_namespaces, pytest.mark.lab]
 
-LAPTOP, PHONE = ("10.89.0.2", "fd89::2"), ("10.89.0.3", "fd89::3")
 FAMILIES = pytest.mark.parametrize("family", [0, 1], ids=["v4", "v6"])
-
-# What closes each attack, as it stands in the ruleset's text.
-REPLY_GATE = (r" ct reply ip6? saddr \S+", r" ct reply proto-src \S+")
-DIRECTION = (r" ct direction (original|reply)",)
-CLEAR_RULES = (r"^ +iifname != .* drop$",)
 
 
 @pytest.fixture(scope="module")

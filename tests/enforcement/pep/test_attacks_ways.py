@@ -9,7 +9,13 @@ from enforcement.pep import ruleset
 from enforcement.pep.state import Port
 from portal.demo.netns import LabError, Route, make_keys, unique_interface
 from tests.lab import (
+    CLEAR_RULES,
+    DIRECTION,
     LAN,
+    LAPTOP,
+    OVERLAY_RULES,
+    PHONE,
+    REPLY_GATE,
     RESOURCE,
     UNDERLAY,
     PepLab,
@@ -23,13 +29,9 @@ from tests.lab import (
 
 pytestmark = [needs_namespaces, pytest.mark.lab]
 
-LAPTOP, PHONE = ("10.89.0.2", "fd89::2"), ("10.89.0.3", "fd89::3")
 FAMILIES = pytest.mark.parametrize("family", [0, 1], ids=["v4", "v6"])
 MAPPED = f"::ffff:{LAN[0]}"
 HEARD = "5353"  # a port of the LAN host that only a test listens to
-REPLY_GATE = (r" ct reply ip6? saddr \S+", r" ct reply proto-src \S+")
-DIRECTION = (r" ct direction (original|reply)",)
-OVERLAY_RULES = r"^ +(iifname != .*|ip6? [sd]addr \S+) drop$"
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +51,13 @@ def _laptop_is_admitted(lab):
     lab.stop_streams()
 
 
-def open_wide(lab):
-    """Take away all that closes, so that what follows shows the way itself to be there."""
-    lab.nft("flush ruleset")
-    for version in ("-4", "-6"):
-        lab.run("pep", ["ip", version, "rule", "flush"])
-        lab.run("pep", ["ip", version, "rule", "add", "pref", "32766", "lookup", "main"])
-
-
 @pytest.mark.parametrize("holes", [(), ("clear", "direction"), ("clear", "gate"), ("clear", "direction", "gate")], ids="+".join)
 @FAMILIES
 def test_a_lan_host_opens_no_connection_in_an_admitted_devices_name(lab, family, holes):
     """Both ends of a simultaneous open come from the LAN: the second knocks at any port of the device."""
     closed_by = {"clear": (), "direction": DIRECTION, "gate": REPLY_GATE}
     lab.nft(without(ruleset.table(lab.caps, (fileshare(),)), *(pattern for hole in holes for pattern in closed_by[hole])))
-    lab.nft(without(ruleset.guard(lab.caps), *([r"^ +iifname != .* drop$"] if "clear" in holes else [])))
+    lab.nft(without(ruleset.guard(lab.caps), *(CLEAR_RULES if "clear" in holes else ())))
     lab.admit("fileshare", lab.devices["laptop"])
     ear = lab.hear("laptop", "hear-syn", "5", "46"[family])
     lab.tool("lan", "packets", "forged", "syn", LAPTOP[family], HEARD, RESOURCE[family], "445")
@@ -92,7 +86,7 @@ def test_destination_options_hide_nothing(lab, sender, destination, port, arrive
 @pytest.mark.parametrize("guarded", [True, False])
 def test_an_ipv4_address_spelt_as_ipv6_leads_nowhere(lab, guarded):
     if not guarded:
-        open_wide(lab)
+        lab.open_wide()
     routes = [("laptop", f"{MAPPED}/128 dev {lab.devices['laptop'].interface}"), ("pep", f"{MAPPED}/128 via {LAN[1]} dev lan0")]
     with contextlib.ExitStack() as stack:
         for host, route in routes:
@@ -134,7 +128,7 @@ def second_tunnel(lab):
 
 
 def test_a_second_wireguard_interface_passes_nothing_of_the_overlay(lab, second_tunnel):
-    for script, answers in ((ruleset.guard(lab.caps), {"silent"}), (without(ruleset.guard(lab.caps), OVERLAY_RULES), {"connected"})):
+    for script, answers in ((ruleset.guard(lab.caps), {"silent"}), (without(ruleset.guard(lab.caps), *OVERLAY_RULES), {"connected"})):
         lab.nft(script)
         assert set(lab.probe("visitor", *doors(*LAN), seconds=0.8)) == answers
 
