@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from enrollment.lifecycle.outcomes import Conflict, Refused, conflict_over_reque
 from enrollment.lifecycle.reach import peps_of_resource
 from enrollment.lifecycle.withdrawals import close
 from enrollment.lifecycle.words import clean_text
-from enrollment.models import AccessRequest, Device, Grant, Review, Stage, User
+from enrollment.models import AccessRequest, Device, Grant, PolicyVersion, Review, Stage, User
 from enrollment.policy import in_words
 from enrollment.signals import nudge
 
@@ -122,7 +123,7 @@ def _grant(request: AccessRequest, devices: list[Device], seconds: int, reviewer
         request=request,
         user=request.requester,
         resource=request.resource,
-        policy_version=facts.terms_of_grant(request),
+        policy_version=_terms(request),
         extends=request.extends,
         state=Grant.State.ACTIVE if starts_at <= now else Grant.State.SCHEDULED,
         starts_at=starts_at,
@@ -131,6 +132,12 @@ def _grant(request: AccessRequest, devices: list[Device], seconds: int, reviewer
     )
     grant.devices.set(devices)
     return grant
+
+
+def _terms(request: AccessRequest) -> PolicyVersion:
+    """Return what the grant stays bound to: of the terms of then and today, those with the shorter session, else those for fewer people."""
+    both = [version for version in (request.policy_version, request.resource.policy.current) if version]
+    return min(both, key=lambda version: (version.session_length or math.inf, not version.requesters.exists()))
 
 
 def _tell_review(request: AccessRequest, review: Review, now: datetime) -> None:
