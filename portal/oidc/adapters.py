@@ -5,6 +5,7 @@ provider nor link an account, and nobody can sign up or sign in any other way.
 """
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -33,9 +34,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Say nothing: the page one arrives at shows who is signed in."""
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
-        """Keep the id_token in the session, as the provider asks for it when signing out."""
+        """Keep the id_token for signing out, and say when the session ends: saving it later must not put that off."""
         login = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
         request.session[ID_TOKEN_SESSION_KEY] = getattr(login, "id_token", "")
+        request.session.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
 

@@ -1,6 +1,7 @@
 """Signing in and out at a real provider."""
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from enrollment.models import IdentityProof, User
 
@@ -36,6 +37,18 @@ def test_a_sign_in_leaves_a_proof_of_when(demo_portal, browser):
     browser.sign_in("alice")
     proof = IdentityProof.objects.get()
     assert 0 <= (proof.recorded_at - proof.auth_time).total_seconds() < 60
+
+
+def test_nothing_that_one_does_prolongs_a_session(demo_portal, browser):
+    """Groups are read at sign-in: whoever the provider lets go must come back to it in time."""
+    browser.sign_in("alice")
+    before = Session.objects.get()
+    session = browser.portal.session
+    session["forms_used"] = {"some": 1}
+    session.save()
+    assert Session.objects.get().expire_date == before.expire_date
+    age = (before.expire_date - User.objects.get().last_login).total_seconds()
+    assert age == pytest.approx(demo_portal.SESSION_COOKIE_AGE, abs=60)
 
 
 def test_looking_at_the_sign_in_page_starts_nothing(demo_portal, browser):
