@@ -74,28 +74,7 @@ class Command(BaseCommand):
 
     def welcome(self, stage: Stage, no_lab: str) -> None:
         """Say where to go and who to be, and wait for Ctrl-C."""
-        lines = [
-            "",
-            f"Open {stage.home.url} and sign in as one of:",
-            "  alice (employee), bob (approver), carol (auditor), dave (admin), erin (another employee)",
-            "The provider shows a button for each; it is a demo and asks for no password.",
-            "",
-        ]
-        if no_lab:
-            lines += [
-                f"There is no gateway here ({no_lab}): the agent records what it would do,",
-                "and the portal never says that access is in force.",
-                "",
-            ]
-        else:
-            lines += [
-                "The lab: lg-laptop and lg-phone reach the gateway lg-pep, and behind it the host lg-lan.",
-                "Enrol a laptop, save its file, then, in another shell of root:",
-                "  ip netns exec lg-laptop wg-quick up ./laptop.conf",
-                "  ip netns exec lg-laptop curl http://10.89.65.2:445/welcome.txt",
-                "",
-            ]
-        self.stdout.write("\n".join([*lines, f"Logs: {stage.home.folder / 'log'}. Ctrl-C ends everything."]))
+        self.stdout.write("\n".join(guide(stage, no_lab)))
         self.stdout.flush()
         while True:
             time.sleep(3600)
@@ -113,3 +92,31 @@ class Command(BaseCommand):
         """Print one JSON line."""
         self.stdout.write(json.dumps(line))
         self.stdout.flush()
+
+
+def guide(stage: Stage, no_lab: str) -> list[str]:
+    """Return what to do next, in words that can be pasted into a shell as they are."""
+    lab = stage.lab_prefix
+    lines = [
+        "",
+        f"Open {stage.home.url} and sign in as one of:",
+        "  alice (employee), bob (approver), carol (auditor), dave (admin), erin (another employee)",
+        "The provider shows a button for each; it is a demo and asks for no password.",
+        "",
+    ]
+    if no_lab:
+        lines += [
+            f"There is no gateway here ({no_lab}): the agent records what it would do,",
+            "and the portal never says that access is in force.",
+            "",
+        ]
+    else:
+        lines += [
+            f"The lab: {lab}-laptop and {lab}-phone reach the gateway {lab}-pep, and behind it the host {lab}-lan.",
+            "Enrol a device named Laptop, save its file laptop.conf, get access to the file share,",
+            "then, where the file is, in another shell of root:",
+            f"  ip netns exec {lab}-laptop wg-quick up ./laptop.conf",
+            f"  ip netns exec {lab}-laptop curl http://10.89.65.2:445/welcome.txt",
+            "",
+        ]
+    return [*lines, f"Logs: {stage.home.folder / 'log'}. Ctrl-C ends everything."]
