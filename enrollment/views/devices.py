@@ -12,6 +12,7 @@ from enrollment import keys, lifecycle
 from enrollment.models import Device
 from enrollment.views.configs import client_file
 from enrollment.views.outcomes import SignedIn, answers_conflicts
+from enrollment.views.standing import GONE
 
 
 @require_safe
@@ -37,8 +38,15 @@ def device(request: SignedIn, pk: int) -> HttpResponse:
             "fingerprint": keys.fingerprint(found.public_key),
             "file": client_file(found),
             "is_retired": found.state == Device.State.RETIRED,
+            "letting_go": _not_confirmed_gone(found) if found.state == Device.State.SUSPENDED else (),
         },
     )
+
+
+def _not_confirmed_gone(device: Device) -> tuple[str, ...]:
+    """Name the PEPs whose kernel was not read back yet to hold nothing of it."""
+    rows = device.enforcements.exclude(state=GONE).select_related("pep").order_by("pep_id")
+    return tuple(dict.fromkeys(str(row.pep) for row in rows))
 
 
 @require_POST

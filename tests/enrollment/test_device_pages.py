@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from enforcement.models import Enforcement
 from enrollment.models import Device, DeviceKey
 from tests import factories
 
@@ -137,6 +138,16 @@ def test_a_lost_device_is_cut_off_and_may_come_back(as_alice, laptop):
     as_alice.post(reverse("device-found", args=[laptop.pk]))
     laptop.refresh_from_db()
     assert laptop.state == "enrolled"
+
+
+def test_a_lost_device_is_called_cut_off_only_once_the_kernel_was_read_back(as_alice, laptop, grant_of_alice, pep):
+    row = Enforcement.objects.create(grant=grant_of_alice, device=laptop, pep=pep, state="ending", wanted_at=timezone.now())
+    page = as_alice.post(reverse("device-lost", args=[laptop.pk]), follow=True)
+    assert "being taken away on pep-1. Not confirmed yet." in page.text
+    assert ("this device reaches nothing" in page.text, 'data-refresh="2"' in page.text) == (False, True)
+    Enforcement.objects.filter(pk=row.pk).update(state="gone", gone_at=timezone.now())
+    page = as_alice.get(reverse("device", args=[laptop.pk]))
+    assert ("this device reaches nothing" in page.text, "Not confirmed yet" in page.text) == (True, False)
 
 
 def test_a_device_that_an_admin_suspended_stays_suspended(as_alice, laptop, dave):
