@@ -31,7 +31,7 @@ def approve(request: AccessRequest, reviewer: User, given: Answers, now: datetim
     grant = lifecycle.approve(request, reviewer=reviewer, now=now, seconds=seconds, comment=given["comment"])
     if grant is None:
         return gettext("Your yes is noted; others must agree too.")
-    return gettext("Approved until %(end)s. Whether it is in force stands at the grant.") % {"end": in_words(grant.ends_at)}
+    return gettext("Approved until %(end)s. The grant says whether it is in force.") % {"end": in_words(grant.ends_at)}
 
 
 def deny(request: AccessRequest, reviewer: User, given: Answers, now: datetime) -> str:

@@ -25,7 +25,7 @@ NOT_YET = _("not confirmed yet")
 
 def revoke(grant: Grant, actor: User, given: Answers, now: datetime) -> str:
     lifecycle.revoke(grant, actor=actor, reason=given["reason"], now=now)
-    return gettext("Revoked. Whether the PEPs have let go of it stands at the grant, once they were read back.")
+    return gettext("Revoked. The grant says whether the PEPs have let go of it, once they were read back.")
 
 
 def may_revoke_something(request: HttpRequest) -> bool:

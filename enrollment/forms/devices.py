@@ -75,7 +75,7 @@ class EnrolForm(KeyForm):
         max_length=words.NAME_LENGTH,
         validators=[tidy_name],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text=_("So that you know it again, for example: Work laptop."),
+        help_text=_("So that you recognise it later, for example: Work laptop."),
     )
     kind = forms.ChoiceField(label=_("What is it?"), choices=Device.Kind, initial=Device.Kind.LAPTOP)
     field_order = ("name", "kind", "way", "public_key", "once")

@@ -48,9 +48,9 @@ def _without_grant(asked: AccessRequest, now: datetime) -> list[Step]:
     if where.kind == AccessRequest.State.LAPSED:
         return [Step(at, _("Nobody answered in time, so it ended by itself. You can ask again"))]
     if where.kind == AccessRequest.State.WITHDRAWN:
-        return [Step(at, _("Withdrawn: the account, a device or the resource is gone"))]
+        return [Step(at, _("Withdrawn: the access it was to extend, the account, a device or the resource is gone"))]
     if where.kind == AccessRequest.State.PENDING:
-        return [Step(asked.answer_by, _("If nobody answers by now, the request ends by itself"), "waiting")]
+        return [Step(asked.answer_by, _("If nobody answers by then, the request ends by itself"), "waiting")]
     return []
 
 

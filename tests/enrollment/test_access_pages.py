@@ -183,6 +183,14 @@ def test_gone_is_said_only_once_confirmed(as_alice, grant, asked, pep, laptop):
     assert "You ended it" in page.text
 
 
+def test_more_time_that_goes_with_what_it_was_to_extend_says_so(as_alice, grant, fileshare, laptop):
+    as_alice.post(f"{reverse('request-new', args=[fileshare.slug])}?extends={grant.pk}", form(laptop))
+    more = AccessRequest.objects.order_by("-pk").first()
+    assert "If nobody answers by then" in as_alice.get(reverse("request", args=[more.pk])).text
+    as_alice.post(reverse("grant-end", args=[grant.pk]))
+    assert as_alice.get(reverse("request", args=[more.pk])).text.count("the access it was to extend") == 2
+
+
 def test_a_denied_request_says_who_and_why(as_alice, asked, bob, now):
     lifecycle.deny(asked, reviewer=bob, comment="Use the <b>copy</b>.", now=now)
     page = as_alice.get(reverse("request", args=[asked.pk]))
