@@ -109,6 +109,3 @@ class RowAdmin(Rows):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Nothing that a crafted address may ask of the database but what a filter of ours offers: a broken pattern would be a 500."""
         return "regex" not in lookup and super().lookup_allowed(lookup, value, request)
-
-    class Media:
-        css = {"all": ["css/admin.css"]}

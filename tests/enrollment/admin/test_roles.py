@@ -142,3 +142,8 @@ def test_no_page_shows_a_password_or_a_session(browse, dave, erin, url):
 )
 def test_a_crafted_query_is_no_error_of_ours(query, browse, bob, asked, url):
     assert browse(bob).get(url("accessrequest_changelist") + "?" + query).status_code in {200, 302, 400}
+
+
+def test_the_index_wears_our_colours_and_lists_no_actions_that_nobody_keeps(browse, dave):
+    page = browse(dave).get(reverse("admin:index"))
+    assert ("css/admin.css" in page.text, "favicon.svg" in page.text, "Recent actions" in page.text) == (True, True, False)
