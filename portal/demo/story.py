@@ -20,7 +20,7 @@ from portal.demo.lab import Bench
 from portal.demo.netns import LabError
 from portal.demo.people import Person, Theatre
 from portal.demo.processes import PartFailedError
-from portal.demo.stage import Stage
+from portal.demo.stage import Stage, ready
 from portal.demo.traffic import OPENING, TICKER, VOICE, WIKI
 
 Tell = Callable[[dict[str, Any]], None]
@@ -161,9 +161,8 @@ def until_deadline(story: Story, alice: Person, bob: Person, control: Sequence[S
         insist(all(stream.is_alive() for stream in control), "a stream with a longer grant was cut")
     if everything_dead:
         with story.step("everything is started again, and the page says it ended"):
-            story.stage.start_broker()
-            story.stage.start_portal()
-            story.stage.start_workers()
+            ready([story.stage.start_broker()])
+            ready([story.stage.start_portal(), story.stage.start_workers()])
             alice.wait_until(asked[0], "Ended")
 
 

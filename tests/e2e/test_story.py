@@ -32,7 +32,7 @@ def played(tmp_path_factory):
 def test_each_step_of_the_story_holds_and_the_exit_code_says_so(played):
     done, lines = played
     broken = [line for line in lines if not line["ok"]]
-    assert (done.returncode, broken) == (0, []), done.stderr[-2000:]
+    assert (done.returncode, broken) == (0, []), f"{broken} {done.stderr[-2000:]}"
 
 
 def test_nothing_that_matters_is_left_out_of_the_story(played):

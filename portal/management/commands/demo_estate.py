@@ -1,9 +1,10 @@
-"""Plants the demo's gateway, resources and policy: called by `manage.py demo`, inside its own settings."""
+"""Makes the demo's database, and plants its gateway, resources and policy: called by `manage.py demo`, inside its own settings."""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -17,12 +18,13 @@ class Command(BaseCommand):
         parser.add_argument("public_key", help="the gateway's WireGuard key; empty where there is no gateway")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Plant, or bring up to date."""
+        """Migrate and plant, or bring up to date."""
         if not settings.DEMO:
             message = "This plants a demo into the database: it runs inside `manage.py demo` only."
             raise CommandError(message)
         from portal.demo.estate import plant  # noqa: PLC0415 - never imported outside the demo
 
+        call_command("migrate", verbosity=0)
         plant(options["public_key"] or NOBODY, timezone.now())
 
 
