@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from enrollment import facts
 from enrollment.models import Device
 from enrollment.views import standing
 from enrollment.views.outcomes import SignedIn
@@ -27,7 +28,7 @@ def home(request: SignedIn) -> HttpResponse:
         "rows": rows,
         "is_settled": all(where.is_settled for _asked, _grant, where in rows),
         "devices": request.user.devices.exclude(state=Device.State.RETIRED).prefetch_related("handshakes__pep"),
-        "to_answer": standing.to_answer(request.user, now).count(),
+        "to_answer": facts.to_answer(request.user, now).count(),
         "now": now,
     }
     return render(request, "home.html", context)

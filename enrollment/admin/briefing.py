@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from enrollment import facts, policy
 from enrollment.durations import exact
 from enrollment.models import AccessRequest, Device, Grant, Placement, User
+from enrollment.values import Reviewing
 
 OWN = "You asked for this yourself: somebody else must answer."
 
@@ -52,8 +53,8 @@ def with_context(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
 def briefings(requests: Iterable[AccessRequest], viewer: User, now: datetime) -> list[Briefing]:
     """Return what to show for each; `obstacles` are the verb's own words."""
     found = list(requests)
-    earlier = _earlier(found)
-    return [_briefing(request, earlier[request.requester_id, request.resource_id], viewer, now) for request in found]
+    earlier, judged = _earlier(found), facts.reviewing_all(viewer, found, now)
+    return [_briefing(request, earlier[request.requester_id, request.resource_id], judged[request.pk], now) for request in found]
 
 
 def device_line(device: Device) -> str:
@@ -72,16 +73,16 @@ def opens(request: AccessRequest) -> list[str]:
     return lines or [_("nothing yet: the resource is on no PEP")]
 
 
-def obstacles(request: AccessRequest, viewer: User, now: datetime) -> tuple[str, ...]:
+def obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple[str, ...]:
     """Return why this viewer may not answer it, as the verb would say."""
     if request.state != AccessRequest.State.PENDING or request.answer_by <= now:
         return (_("It is no longer waiting for an answer."),)
-    if request.requester_id == viewer.pk:
+    if judged.is_requester:
         return (_(OWN),)
-    return policy.may_review(facts.reviewing(viewer, request, now))
+    return policy.may_review(judged)
 
 
-def _briefing(request: AccessRequest, earlier: list[Grant], viewer: User, now: datetime) -> Briefing:
+def _briefing(request: AccessRequest, earlier: list[Grant], judged: Reviewing, now: datetime) -> Briefing:
     reviews = [f"{review}{': ' + review.comment if review.comment else ''}" for review in request.reviews.all()]
     return Briefing(
         request=request,
@@ -90,7 +91,7 @@ def _briefing(request: AccessRequest, earlier: list[Grant], viewer: User, now: d
         reviews=reviews,
         times_had=len(earlier),
         last_grant=earlier[0] if earlier else None,
-        obstacles=obstacles(request, viewer, now),
+        obstacles=obstacles(request, judged, now),
     )
 
 

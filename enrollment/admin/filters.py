@@ -6,36 +6,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from enrollment import facts
 from enrollment.admin.mixins import answers, viewer
-from enrollment.models import AccessRequest, Grant, PolicyVersion, Stage, User
+from enrollment.models import AccessRequest, Grant, User
 
 ALL = "all"
 
 
 def answerable(user: User) -> QuerySet[AccessRequest]:
     """Return the requests in which a group of theirs has a say; whether it is their turn, the verb says."""
-    mine = _stages(user)
-    return AccessRequest.objects.filter(Q(policy_version__in=mine.values("version")) | Q(resource__policy__in=_current(mine)))
+    return AccessRequest.objects.filter(facts.has_a_say(user))
 
 
 def overseen(user: User) -> QuerySet[Grant]:
     """Return the grants that came of such requests, or are for such a resource now."""
-    mine = _stages(user)
-    return Grant.objects.filter(Q(policy_version__in=mine.values("version")) | Q(resource__policy__in=_current(mine)))
-
-
-def _stages(user: User) -> QuerySet[Stage]:
-    return Stage.objects.filter(group__memberships__user=user)
-
-
-def _current(stages: QuerySet[Stage]) -> QuerySet[Stage, Any]:
-    newer = PolicyVersion.objects.filter(policy=OuterRef("version__policy"), number__gt=OuterRef("version__number"))
-    return stages.filter(~Exists(newer)).values("version__policy")
+    return Grant.objects.filter(facts.has_a_say(user) | facts.has_a_say(user, version="request__policy_version"))
 
 
 class DefaultFilter(admin.SimpleListFilter):
@@ -69,11 +59,10 @@ class RequestFilter(DefaultFilter):
             return queryset
         if self.value() not in {"mine", AccessRequest.State.PENDING}:
             return queryset.filter(state=self.value())
-        waiting = queryset.filter(state=AccessRequest.State.PENDING, answer_by__gt=timezone.now())
+        now = timezone.now()
         if self.value() == "mine" and answers(request):
-            user = viewer(request)
-            return waiting.filter(pk__in=answerable(user).values("pk")).exclude(requester=user).exclude(reviews__reviewer=user)
-        return waiting
+            return queryset.filter(pk__in=facts.to_answer(viewer(request), now).values("pk"))
+        return queryset.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
 
 
 class GrantFilter(DefaultFilter):

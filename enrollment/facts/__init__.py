@@ -4,23 +4,35 @@ Nothing here decides: `policy` does, from what comes out here. Callers who need 
 snapshot of several readings open the transaction.
 """
 
-from enrollment.facts.answering import approvers_of, may_answer_something, may_revoke, reviewing, stage_that_waits, terms_of_grant
-from enrollment.facts.asking import asking, longest_seconds
+from enrollment.facts.answering import (
+    approvers_of,
+    may_answer_something,
+    may_revoke,
+    reviewing,
+    reviewing_all,
+    stage_that_waits,
+    to_answer,
+)
+from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, for_pep
 from enrollment.facts.reach import Reach, reachable_by, reachable_of
+from enrollment.facts.terms import has_a_say
 
 __all__ = [
     "Reach",
     "approvers_of",
     "asking",
+    "asking_all",
     "facts_of",
     "for_pep",
+    "has_a_say",
     "longest_seconds",
     "may_answer_something",
     "may_revoke",
     "reachable_by",
     "reachable_of",
     "reviewing",
+    "reviewing_all",
     "stage_that_waits",
-    "terms_of_grant",
+    "to_answer",
 ]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from enrollment.facts.answering import active_members, stages_of
 from enrollment.facts.deciding import device_facts
-from enrollment.models import AccessRequest, Device, Grant, PolicyVersion, Resource, User
+from enrollment.facts.terms import Steps, current_versions, stages_by_version, together
+from enrollment.models import AccessRequest, Device, Grant, Membership, PolicyVersion, Resource, User
 from enrollment.values import Asking
+
+Terms = Mapping[int, Sequence[PolicyVersion]]  # by the resource's number
+Spans = Sequence[tuple[datetime, datetime]]
 
 
 def asking(
@@ -23,15 +28,22 @@ def asking(
     starts_at: datetime | None = None,
 ) -> Asking:
     """Read what matters to whether this person could ask for this now, under the current terms."""
-    current = resource.policy.current
-    versions = [current] if current else []
-    return _asking(user, resource, versions, now, devices=devices, seconds=seconds, starts_at=starts_at)
+    found = asking_all(user, [resource], now)[resource.pk]
+    return replace(found, devices=tuple(device_facts(device) for device in devices), seconds=seconds, starts_at=starts_at)
+
+
+def asking_all(user: User, resources: Sequence[Resource], now: datetime) -> dict[int, Asking]:
+    """Read the same for many resources, by their number, in a constant number of queries."""
+    current = current_versions(resource.policy_id for resource in resources)
+    return _asking(user, resources, {each.pk: [current[each.policy_id]] for each in resources if each.policy_id in current}, now)
 
 
 def asking_again(request: AccessRequest, now: datetime, *, devices: Sequence[Device], seconds: int) -> Asking:
     """Read the same for an open request: the terms it was asked under and today's, the strictest of each."""
-    versions = {version.pk: version for version in (request.policy_version, request.resource.policy.current) if version}
-    return _asking(request.requester, request.resource, list(versions.values()), now, devices=devices, seconds=seconds, starts_at=None)
+    resource = request.resource
+    versions = {version.pk: version for version in (request.policy_version, resource.policy.current) if version}
+    found = _asking(request.requester, [resource], {resource.pk: list(versions.values())}, now)[resource.pk]
+    return replace(found, devices=tuple(device_facts(device) for device in devices), seconds=seconds)
 
 
 def longest_seconds(request: AccessRequest) -> int:
@@ -40,55 +52,69 @@ def longest_seconds(request: AccessRequest) -> int:
     return min([request.seconds, request.policy_version.longest_grant, *([current.longest_grant] if current else [])])
 
 
-def used_seconds(user: User, resource: Resource, window: int, now: datetime) -> int:
+def _asking(user: User, resources: Sequence[Resource], terms: Terms, now: datetime) -> dict[int, Asking]:
+    versions = {version.pk for each in terms.values() for version in each}
+    groups = frozenset(user.memberships.values_list("group_id", flat=True))
+    requesters, stages = _requesters(versions), stages_by_version(versions)
+    members = _active_members(stage.group_id for each in stages.values() for stage in each)
+    spans = _spans(user, terms, now)
+    found = {}
+    for resource in resources:
+        plain = Asking(user.pk, user.is_active, groups, resource.retired_at is not None, has_terms=resource.pk in terms)
+        found[resource.pk] = plain
+        if resource.pk in terms:
+            mine = terms[resource.pk]
+            used = {version.pk: _used_seconds(spans[resource.pk], version.rolling_window, now) for version in mine}
+            strictest = min(mine, key=lambda version: version.rolling_total - used[version.pk])
+            found[resource.pk] = replace(
+                plain,
+                requesters=tuple(requesters[version.pk] for version in mine),
+                can_be_approved=_can_be_approved(user, mine, stages, members),
+                longest_grant=min(version.longest_grant for version in mine),
+                time_to_answer=min(version.time_to_answer for version in mine),
+                rolling_total=strictest.rolling_total,
+                rolling_window=strictest.rolling_window,
+                used_seconds=used[strictest.pk],
+            )
+    return found
+
+
+def _spans(user: User, terms: Terms, now: datetime) -> dict[int, Spans]:
+    """Return when this person has or had each resource, up to a revoke; of the past, no more than the longest window reaches."""
+    found: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    since = now - timedelta(seconds=max((version.rolling_window for each in terms.values() for version in each), default=0))
+    grants = Grant.objects.filter(user=user, resource__in=list(terms), ends_at__gt=since).filter(Q(ended_at=None) | Q(ended_at__gt=since))
+    for resource, starts_at, ends_at, ended_at in grants.values_list("resource_id", "starts_at", "ends_at", "ended_at"):
+        found[resource].append((starts_at, min(ends_at, ended_at) if ended_at else ends_at))
+    return defaultdict(list, found)
+
+
+def _used_seconds(spans: Spans, window: int, now: datetime) -> int:
     """Return the seconds granted within the window, what is still to come included, minus what was cut off by a revoke."""
     since = now - timedelta(seconds=window)
-    grants = Grant.objects.filter(user=user, resource=resource, ends_at__gt=since).filter(Q(ended_at=None) | Q(ended_at__gt=since))
-    spent = 0.0
-    for starts_at, ends_at, ended_at in grants.values_list("starts_at", "ends_at", "ended_at"):
-        end = min(ends_at, ended_at) if ended_at else ends_at
-        spent += max(0.0, (end - max(starts_at, since)).total_seconds())
+    spent = sum(max(0.0, (end - max(start, since)).total_seconds()) for start, end in spans)
     return int(-(-spent // 1))
 
 
-def _asking(
-    user: User,
-    resource: Resource,
-    versions: Sequence[PolicyVersion],
-    now: datetime,
-    *,
-    devices: Sequence[Device],
-    seconds: int | None,
-    starts_at: datetime | None,
-) -> Asking:
-    groups = frozenset(user.memberships.values_list("group_id", flat=True))
-    retired = resource.retired_at is not None
-    if not versions:
-        return Asking(user.pk, user.is_active, groups, retired, has_terms=False)
-    used = {version: used_seconds(user, resource, version.rolling_window, now) for version in versions}
-    strictest = min(versions, key=lambda version: version.rolling_total - used[version])
-    return Asking(
-        user_id=user.pk,
-        user_is_active=user.is_active,
-        user_groups=groups,
-        resource_is_retired=retired,
-        has_terms=True,
-        requesters=tuple(frozenset(version.requesters.values_list("pk", flat=True)) for version in versions),
-        can_be_approved=_can_be_approved(user, versions),
-        longest_grant=min(version.longest_grant for version in versions),
-        time_to_answer=min(version.time_to_answer for version in versions),
-        rolling_total=strictest.rolling_total,
-        rolling_window=strictest.rolling_window,
-        used_seconds=used[strictest],
-        seconds=seconds,
-        starts_at=starts_at,
-        devices=tuple(device_facts(device) for device in devices),
-    )
+def _requesters(versions: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return the groups that may ask under each version; none where everybody may."""
+    found: dict[int, set[int]] = defaultdict(set)
+    named = PolicyVersion.requesters.through.objects.filter(policyversion__in=set(versions))
+    for version, group in named.values_list("policyversion_id", "group_id"):
+        found[version].add(group)
+    return defaultdict(frozenset, {version: frozenset(groups) for version, groups in found.items()})
 
 
-def _can_be_approved(requester: User, versions: Sequence[PolicyVersion]) -> bool:
+def _active_members(groups: Iterable[int]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = defaultdict(set)
+    for group, user in Membership.objects.filter(group__in=set(groups), user__is_active=True).values_list("group_id", "user_id"):
+        found[group].add(user)
+    return found
+
+
+def _can_be_approved(requester: User, versions: Sequence[PolicyVersion], steps: Steps, members: Mapping[int, set[int]]) -> bool:
     """Each stage needs enough active members besides the requester, and nobody answers in two stages."""
-    stages = stages_of(versions)
-    members = [set(active_members(stage.group_id).exclude(pk=requester.pk).values_list("pk", flat=True)) for stage in stages]
-    enough = all(len(people) >= stage.need for stage, people in zip(stages, members, strict=True))
-    return bool(stages) and enough and len(set().union(*members)) >= sum(stage.need for stage in stages)
+    stages = together([stage for version in versions for stage in steps.get(version.pk, [])])
+    people = [members.get(stage.group_id, set()) - {requester.pk} for stage in stages]
+    enough = all(len(these) >= stage.need for stage, these in zip(stages, people, strict=True))
+    return bool(stages) and enough and len(set().union(*people)) >= sum(stage.need for stage in stages)

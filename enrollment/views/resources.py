@@ -116,7 +116,7 @@ def _offers(user: User, page: list[Resource], now: datetime) -> list[Offer]:
         until[resource_id] = max(ends_at, until.get(resource_id, ends_at))
     open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
     pending = {asked.resource_id: asked for asked in open_requests}
+    askings = facts.asking_all(user, page, now)
     return [
-        Offer(resource, until.get(resource.pk), pending.get(resource.pk), policy.may_ask(facts.asking(user, resource, now), now))
-        for resource in page
+        Offer(resource, until.get(resource.pk), pending.get(resource.pk), policy.may_ask(askings[resource.pk], now)) for resource in page
     ]

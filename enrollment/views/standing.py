@@ -58,13 +58,6 @@ def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
     return user.access_requests.filter(waits | runs | unconfirmed).distinct().order_by("-created_at", "-id")
 
 
-def to_answer(user: User, now: datetime) -> QuerySet[AccessRequest]:
-    """Find what somebody of these groups has not answered yet; whether they may is judged when they do."""
-    open_requests = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
-    theirs = open_requests.filter(policy_version__stages__group__in=user.groups.all())
-    return theirs.exclude(requester=user).exclude(reviews__reviewer=user).distinct()
-
-
 def of_grant(grant: Grant, now: datetime) -> Standing:
     rows = list(grant.enforcements.all())
     if grant.state == Grant.State.REVOKED or grant.ends_at <= now:
