@@ -128,14 +128,6 @@ def kept_by_rebuild(held: State, wanted: State, horizon: Horizon, *, opens: bool
     return State(placements, held.peers, tuple(a for a in again if a.deadline > horizon.now))
 
 
-def within_scope(state: State, scope: Scope | None) -> State:
-    """Return the part of a state that a scope speaks about; its resources are all kept."""
-    if scope is None:
-        return state
-    peers = tuple(p for p in state.peers if any(a in scope.devices for a in p.addresses))
-    return State(state.placements, peers, tuple(a for a in state.admissions if scope.holds(a.resource, a.address)))
-
-
 def _placements(
     held: Iterable[Placement], wanted: Iterable[Placement], scope: Scope | None
 ) -> tuple[tuple[Placement, ...], tuple[tuple[Placement, Placement], ...], tuple[Placement, ...]]:

@@ -13,10 +13,6 @@ from django.utils.translation import gettext_lazy as _
 class DeviceQuerySet(models.QuerySet["Device"]):
     """Which devices."""
 
-    def holding_an_address(self) -> DeviceQuerySet:
-        """Devices whose address nobody else may get: in use, or resting after retirement."""
-        return self.filter(address_freed_at=None)
-
     def usable(self) -> DeviceQuerySet:
         """Devices that could carry access now."""
         return self.filter(state=Device.State.ENROLLED)

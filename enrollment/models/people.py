@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
@@ -100,9 +99,3 @@ class IdentityProof(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} at {self.auth_time:%Y-%m-%d %H:%M:%SZ}"
-
-    @staticmethod
-    def latest_of(user: User) -> datetime | None:
-        """Return when this person last proved who they are, if no logout took it back."""
-        proof = user.proofs.filter(withdrawn_at=None).order_by("-auth_time").first()
-        return proof.auth_time if proof else None

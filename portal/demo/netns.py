@@ -117,11 +117,6 @@ class Lab:
         self.set_sysctls(host, SYSCTLS | (FORWARDING if forwards else {}))
         self.ip(host, ["link set lo up"])
 
-    def remove_host(self, host: str) -> None:
-        """Take one host away, with every process in it."""
-        _remove(self.namespace(host))
-        self.hosts.remove(host)
-
     def ip(self, host: str, lines: Iterable[str]) -> None:
         """Carry out lines of `ip -batch` inside the host, all or LabError at the first that fails."""
         _sh(["ip", "-n", self.namespace(host), "-batch", "-"], "\n".join(lines) + "\n")
