@@ -118,8 +118,11 @@ def read_caps(config: Path) -> Caps:
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the PEP for one request. Raises BusyError where somebody else does for too long."""
-    handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold the PEP for one request. Raises BusyError where somebody else does for too long.
+
+    The lock is on the directory itself: a file would need a disk that can be written, and revokes do not.
+    """
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         until = time.monotonic() + LOCK_SECONDS
         while True:

@@ -1,5 +1,6 @@
 """Which document counts: generations, nonces, clocks. Whatever is in doubt may still take away."""
 
+import subprocess
 import time
 
 import pytest
@@ -150,3 +151,17 @@ def test_a_full_disk_opens_nothing_and_still_closes(make_agent, machine):
     receipt = agent.apply(state({ERIN: [FILESHARE]}), generation=2)
     check_closes_only(receipt, "cannot write")
     assert machine.elements() == {}
+
+
+def test_a_disk_that_turned_read_only_holds_back_no_revoke(agent, machine, tmp_path):
+    directory = tmp_path / "state"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
+    try:
+        agent.apply(state({ALICE: [FILESHARE], ERIN: [FILESHARE]}))
+        subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
+        check_closes_only(agent.apply(state({ERIN: [FILESHARE]})), "cannot write")
+        assert (set(machine.elements()), set(machine.peers())) == ({ERIN[0]}, {key(3)})
+    finally:
+        agent.close()
+        subprocess.run(["umount", directory], check=True)
