@@ -23,6 +23,7 @@ from tests.lab import (
 pytestmark = [needs_namespaces, pytest.mark.lab]
 
 FAMILIES = pytest.mark.parametrize("family", [0, 1], ids=["v4", "v6"])
+SCTP_INIT = "9c4001bd000000001a181cef01000014000000010000ffff0001000100000001"  # from 40000 to 445, as conntrack takes it
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +131,14 @@ def test_an_icmp_error_of_the_lan_reaches_the_device_it_is_about(lab, family, ho
 
 
 @FAMILIES
-@pytest.mark.parametrize("protocol", ["47", "253"], ids=["gre", "experimental"])
+@pytest.mark.parametrize("packet", [("47",), ("41",), ("132", SCTP_INIT), ("253",)], ids=["gre", "6in4", "sctp", "experimental"])
 @pytest.mark.parametrize("arrives", [0, 1])
-def test_other_protocols_than_tcp_and_udp_do_not_pass(lab, family, protocol, arrives):
+def test_other_protocols_than_tcp_and_udp_do_not_pass(lab, family, packet, arrives):
     """Not even from an admitted device; one arrives where the port's question is taken out."""
     load(lab, table(lab) + "insert rule inet lychgate r7.ports goto r7.admit\n" * arrives)
+    protocol, *payload = packet
     ear = lab.hear("lan", "hear-raw", "5", "46"[family], protocol)
-    lab.tool("laptop", "packets", "raw", protocol, RESOURCE[family])
+    lab.tool("laptop", "packets", "raw", protocol, RESOURCE[family], *payload)
     assert ear.count(arrives) == arrives
 
 
