@@ -35,6 +35,7 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     session_length: int | None,
 ) -> PolicyVersion:
     """Write new terms; the old ones stay as they were, and grants keep theirs."""
+    refuse_if(actor is not None and not actor.is_admin, "Only an admin may do this.")
     terms = {
         "time_to_answer": time_to_answer,
         "longest_grant": longest_grant,

@@ -85,3 +85,12 @@ def test_two_resources_never_share_an_overlay_address(fileshare, pep):
 def test_two_peps_never_share_a_key(pep):
     with pytest.raises(IntegrityError), transaction.atomic():
         a_pep(2, public_key=pep.public_key)
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "carol"])
+def test_nobody_but_an_admin_writes_terms(request, name, fileshare, now):
+    with pytest.raises(lifecycle.Refused, match="Only an admin"):
+        lifecycle.new_policy_version(
+            fileshare.policy, actor=request.getfixturevalue(name), now=now, stages=[(a_group("friends"), 1)], requesters=[], **TERMS
+        )
+    assert fileshare.policy.current.number == 1
