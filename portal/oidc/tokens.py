@@ -34,7 +34,7 @@ def verified(id_token: object, keys: dict[str, Any]) -> dict[str, Any]:
             raise SignInRefused("The identity provider's answer is not signed in a way we accept.", hint=f"alg {header.get('alg')!r}")
         key = _key(keys, header.get("kid"), header["alg"])
         claims: dict[str, Any] = jwt.decode(id_token, key=key.key, algorithms=[header["alg"]], options=SIGNATURE_ONLY)
-    except (jwt.PyJWTError, TypeError, ValueError) as error:
+    except (jwt.PyJWTError, AttributeError, TypeError, ValueError) as error:
         raise SignInRefused(
             "The identity provider's answer is not signed by the identity provider.", hint=f"{type(error).__name__}: {error}"
         ) from error

@@ -2,10 +2,13 @@
 
 import time
 
+import jwt
 import pytest
 
 from enrollment.models import User
-from tests.portal.hostile import ABSENT
+from portal.oidc.refusal import SignInRefused
+from portal.oidc.tokens import verified
+from tests.portal.hostile import ABSENT, KEY
 
 NOW = int(time.time())
 MANY = [f"group-{number}" for number in range(501)]
@@ -167,3 +170,10 @@ def test_a_portal_without_a_provider_says_so(portal, browser):
     page = browser.get("http://localhost:8000/accounts/oidc/login/")
     assert page.status == 503
     assert "LYCHGATE_OIDC_ISSUER" in page.text
+
+
+@pytest.mark.parametrize("keys", ["x", None, {"a": 1}, [None], ["x"], [{"kid": ["a"]}]])
+def test_published_keys_that_are_none_sign_nothing(keys):
+    token = jwt.encode({"sub": "somebody"}, KEY, algorithm="RS256", headers={"kid": "right"})
+    with pytest.raises(SignInRefused, match="not signed by the identity provider"):
+        verified(token, {"keys": keys})
