@@ -51,7 +51,7 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     now, commits, version = kernel.now(), kernel.commits, ruleset.fingerprint(caps)
     seconds = min(request.lease or NO_LIMIT, caps.longest_seconds)
     done = Pass(Horizon(int(now), seconds, lag(request.sent_at, age or 0.0, now)))
-    done.closes_only(*_order(memory, request, age))
+    done.closes_only(memory.unread, *_order(memory, request, age))
     if abs(request.sent_at - now) > SKEW_SECONDS:
         done.why.append(f"the portal's clock and this PEP's are {abs(request.sent_at - now):.0f} s apart; access only ends earlier for it")
     seen = observe(kernel, memory, version, request.scope, request.state.peers)

@@ -95,5 +95,8 @@ def _spawn(device: Address | None, overlay: Address | None) -> None:
     argv = [CONNTRACK, "-D"]
     argv += ["-s", str(device)] if device else []
     argv += ["-d", str(overlay)] if overlay else []
-    # exit code 1 also means that there was nothing to delete
-    subprocess.run(argv, check=False, capture_output=True, timeout=30)
+    try:
+        # exit code 1 also means that there was nothing to delete
+        subprocess.run(argv, check=False, capture_output=True, timeout=30)
+    except subprocess.TimeoutExpired as error:
+        raise OSError("conntrack did not end within 30 s") from error

@@ -41,7 +41,7 @@ class Marks:
 
 @dataclass(slots=True)
 class Memory:
-    """The log, read. `sure` is False after a crash in mid-apply: the kernel may hold the plan or not."""
+    """The log, read. `sure` is False after a crash in mid-apply: the kernel may hold the plan or not. `unread` says why it could not be."""
 
     directory: Path
     generation: int = 0
@@ -52,24 +52,24 @@ class Memory:
     admissions: dict[Pair, int] = field(default_factory=dict)
     new_peers: list[tuple[float, int]] = field(default_factory=list)
     sure: bool = True
+    unread: str = ""
     _read: int = 0
     _inode: int = 0
     _compact: int = COMPACT_BYTES
 
     def load(self) -> None:
         """Read what was written since the last time, by this process or another. Half a last line does not count."""
+        self.unread = ""
         try:
-            handle = (self.directory / FILE).open("rb")
+            data = self._news()
         except FileNotFoundError:
             self._forget()
             return
-        with handle:
-            status = os.fstat(handle.fileno())
-            if status.st_ino != self._inode or status.st_size < self._read:
-                self._forget()
-                self._inode = status.st_ino
-            handle.seek(self._read)
-            data = handle.read()
+        except OSError as error:
+            self._forget()
+            self.sure = False
+            self.unread = f"this PEP cannot read what it remembers, so nothing is opened: {error}"
+            return
         whole = data[: data.rfind(b"\n") + 1]
         try:
             for line in whole.splitlines():
@@ -78,6 +78,15 @@ class Memory:
             self._salvage()
             return
         self._read += len(whole)
+
+    def _news(self) -> bytes:
+        with (self.directory / FILE).open("rb") as handle:
+            status = os.fstat(handle.fileno())
+            if status.st_ino != self._inode or status.st_size < self._read:
+                self._forget()
+                self._inode = status.st_ino
+            handle.seek(self._read)
+            return handle.read()
 
     def intend(self, order: tuple[int, str], plan: Plan, now: float, *, rebuilds: bool = False) -> None:
         """Put the order and the plan on disk, before anything is done. Raises OSError where that is impossible."""

@@ -54,7 +54,8 @@ class DeviceAdmin(Frozen, VerbAdmin):
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         states = {"suspend": {State.ENROLLED}, "resume": {State.SUSPENDED}, "retire": {State.PENDING, State.ENROLLED, State.SUSPENDED}}
-        return obj.state in states[verb.name]
+        taken_over = verb.name == "suspend" and obj.state == State.SUSPENDED and obj.suspended_by_id == obj.owner_id
+        return taken_over or obj.state in states[verb.name]
 
     @admin.display(description=_("fingerprint"))
     def fingerprint(self, device: Device) -> str:

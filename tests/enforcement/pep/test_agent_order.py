@@ -135,6 +135,16 @@ def test_a_lost_memory_loses_no_admission(make_agent, machine, tmp_path):
     assert not [line for line in receipt["journal"] if line.get("resource") == FILESHARE and line["change"] == "admit"]
 
 
+def test_a_memory_that_cannot_be_read_opens_nothing_and_still_closes(make_agent, machine, tmp_path):
+    make_agent().apply(state({ALICE: [FILESHARE]}))
+    memory = tmp_path / "state" / "last.jsonl"
+    memory.unlink()
+    memory.mkdir()
+    receipt = make_agent().apply(state({ERIN: [FILESHARE]}), generation=2)
+    check_closes_only(receipt, "cannot read what it remembers")
+    assert ALICE[0] not in machine.sh("nft list table inet lychgate")
+
+
 def test_half_a_line_in_memory_does_not_count(make_agent, tmp_path):
     wanted = state({ALICE: [FILESHARE]})
     make_agent().apply(wanted)

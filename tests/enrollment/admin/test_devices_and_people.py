@@ -2,6 +2,7 @@
 
 import pytest
 
+from enrollment import lifecycle
 from enrollment.models import AuditEvent, Device
 from tests import factories
 
@@ -40,6 +41,12 @@ def test_a_retired_device_never_comes_back(admin, laptop, url, words, everything
 def test_only_what_can_be_done_is_offered(admin, laptop, url):
     names = [offer["label"] for offer in admin.get(url("device_change", laptop.pk)).context["verbs"]]
     assert names == ["Suspend", "Retire"]
+
+
+def test_an_admin_may_take_over_what_its_owner_suspended(alice, admin, laptop, url, now):
+    lifecycle.suspend_device(laptop, actor=alice, reason="left it at home", now=now)
+    names = [offer["label"] for offer in admin.get(url("device_change", laptop.pk)).context["verbs"]]
+    assert names == ["Suspend", "Resume", "Retire"]
 
 
 def test_a_disabled_account_is_out_and_can_come_back(admin, erin, browse, url):
