@@ -22,8 +22,7 @@ logger = logging.getLogger(__name__)
 @login_required
 def home(request: SignedIn) -> HttpResponse:
     now = timezone.now()
-    asked = standing.with_answers(standing.current(request.user, now))
-    rows = [(one, standing.grant_of(one), standing.of_any(one, now)) for one in asked]
+    rows = standing.of_all(standing.with_answers(standing.current(request.user, now)), now)
     context = {
         "rows": rows,
         "is_settled": all(where.is_settled for _asked, _grant, where in rows),

@@ -14,7 +14,7 @@ from enrollment.facts.answering import (
     to_answer,
 )
 from enrollment.facts.asking import asking, asking_all, longest_seconds
-from enrollment.facts.deciding import facts_of, for_pep
+from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.reach import Reach, reachable_by, reachable_of
 from enrollment.facts.terms import has_a_say
 
@@ -24,6 +24,7 @@ __all__ = [
     "asking",
     "asking_all",
     "facts_of",
+    "facts_of_all",
     "for_pep",
     "has_a_say",
     "longest_seconds",

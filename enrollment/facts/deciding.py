@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, Window
+from django.db.models.functions import RowNumber
 
-from enrollment.models import Device, Grant, IdentityProof, Membership, Pep, Placement, PolicyVersion, Resource
+from enrollment.models import Device, Grant, IdentityProof, Membership, Pep, Placement, PolicyVersion, Resource, User
 from enrollment.values import DeviceFacts, Facts, GrantFacts, Pair, PepFacts, PlacementFacts
 
 MOST_GRANTS = 200  # of one person for one resource; the ones that end last
@@ -33,23 +34,28 @@ PAIR_COLUMNS = (
 
 def facts_of(device: Device, resource: Resource, now: datetime) -> Facts:
     """Read all that matters to whether this device may reach this resource, with ended grants for the words."""
-    own = Q(user_id=device.owner_id) | Q(pk__in=Grant.objects.filter(devices=device, resource=resource).values("pk"))
-    found = (
-        Grant.objects.filter(own, resource=resource)
-        .select_related("policy_version")
-        .prefetch_related("devices", "policy_version__requesters")
-    )
-    grants = found.order_by("-ends_at")[:MOST_GRANTS]
-    return Facts(
-        user_is_active=device.owner.is_active,
-        proven_at=_latest_proofs([device.owner_id]).get(device.owner_id),
-        device_id=device.pk,
-        device_owner_id=device.owner_id,
-        device_state=device.state,
-        resource_is_retired=resource.retired_at is not None,
-        user_groups=_groups([device.owner_id])[device.owner_id],
-        grants=tuple(_grant_facts(grant) for grant in grants),
-    )
+    return facts_of_all([(device, resource)], now)[device.pk, resource.pk]
+
+
+def facts_of_all(pairs: Sequence[tuple[Device, Resource]], now: datetime) -> dict[tuple[int, int], Facts]:
+    """Read the same for many pairs, by the numbers of device and resource, in a constant number of queries."""
+    owners = {device.owner_id for device, _resource in pairs}
+    active = set(User.objects.filter(pk__in=_few(owners), is_active=True).values_list("pk", flat=True))
+    proofs, groups, grants = _latest_proofs(owners), _groups(owners), _grants_about(pairs)
+    found = {}
+    for device, resource in pairs:
+        theirs = [each for each in grants[resource.pk] if each.user_id == device.owner_id or device.pk in each.device_ids]
+        found[device.pk, resource.pk] = Facts(
+            user_is_active=device.owner_id in active,
+            proven_at=proofs.get(device.owner_id),
+            device_id=device.pk,
+            device_owner_id=device.owner_id,
+            device_state=device.state,
+            resource_is_retired=resource.retired_at is not None,
+            user_groups=groups[device.owner_id],
+            grants=tuple(theirs[:MOST_GRANTS]),
+        )
+    return found
 
 
 def for_pep(pep: Pep, now: datetime) -> PepFacts:
@@ -82,6 +88,20 @@ def device_facts(device: Device) -> DeviceFacts:
 def _device_of(row: tuple[object, ...]) -> DeviceFacts:
     key, v4, v6 = str(row[9]), _v4(row[10]), _v6(row[11])
     return DeviceFacts(int(str(row[6])), int(str(row[12])), str(row[7]), str(row[8]), key, v4, v6)
+
+
+def _grants_about(pairs: Sequence[tuple[Device, Resource]]) -> dict[int, list[GrantFacts]]:
+    """Return each resource's grants to these owners, or for these devices, the last to end first: enough for every pair."""
+    owners, devices = {device.owner_id for device, _resource in pairs}, {device.pk for device, _resource in pairs}
+    resources = {resource.pk for _device, resource in pairs}
+    named = Grant.objects.filter(devices__in=devices, resource__in=resources)
+    rank = Window(RowNumber(), partition_by=["user_id", "resource_id"], order_by=["-ends_at", "-id"])
+    latest = Grant.objects.filter(Q(user__in=owners) | Q(pk__in=named.values("pk")), resource__in=resources).alias(rank=rank)
+    rows = latest.filter(rank__lte=MOST_GRANTS).select_related("policy_version").prefetch_related("devices", "policy_version__requesters")
+    found: dict[int, list[GrantFacts]] = defaultdict(list)
+    for grant in rows.order_by("-ends_at", "-id"):
+        found[grant.resource_id].append(_grant_facts(grant))
+    return found
 
 
 def _grant_facts(grant: Grant) -> GrantFacts:

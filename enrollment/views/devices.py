@@ -1,7 +1,10 @@
 """My devices: the list, one device, and how it goes."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -9,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from enrollment import keys, lifecycle
-from enrollment.models import Device
+from enrollment.models import Device, Grant
 from enrollment.views.configs import client_file
+from enrollment.views.held import Held, held_back
 from enrollment.views.outcomes import SignedIn, answers_conflicts
 from enrollment.views.standing import GONE
 
@@ -29,6 +33,7 @@ def devices(request: SignedIn) -> HttpResponse:
 @require_safe
 @login_required
 def device(request: SignedIn, pk: int) -> HttpResponse:
+    now = timezone.now()
     found = get_object_or_404(request.user.devices.prefetch_related("handshakes__pep"), pk=pk)
     return render(
         request,
@@ -38,9 +43,18 @@ def device(request: SignedIn, pk: int) -> HttpResponse:
             "fingerprint": keys.fingerprint(found.public_key),
             "file": client_file(found),
             "is_retired": found.state == Device.State.RETIRED,
+            "held": _held(found, now),
             "letting_go": _not_confirmed_gone(found) if found.state == Device.State.SUSPENDED else (),
         },
     )
+
+
+def _held(device: Device, now: datetime) -> list[tuple[Grant, Held]]:
+    """Return what was granted to this device and does not let it in now, with the reasons."""
+    itself = Prefetch("devices", Device.objects.filter(pk=device.pk))
+    granted = list(device.grants.live(now).select_related("resource").prefetch_related(itself))
+    held = held_back(granted, now)
+    return [(grant, each) for grant in granted for each in held[grant.pk]]
 
 
 def _not_confirmed_gone(device: Device) -> tuple[str, ...]:

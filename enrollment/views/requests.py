@@ -24,7 +24,7 @@ def requests(request: SignedIn) -> HttpResponse:
     now = timezone.now()
     mine = standing.with_answers(request.user.access_requests.order_by("-created_at", "-id"))
     page = Paginator(mine, A_PAGE).get_page(request.GET.get("page"))
-    rows = [(asked, standing.of_any(asked, now)) for asked in page]
+    rows = [(asked, where) for asked, _grant, where in standing.of_all(page, now)]
     return render(request, "enrollment/requests.html", {"rows": rows, "page": page, "now": now})
 
 
@@ -33,11 +33,11 @@ def requests(request: SignedIn) -> HttpResponse:
 def request_page(request: SignedIn, pk: int) -> HttpResponse:
     now = timezone.now()
     asked = get_object_or_404(standing.with_answers(request.user.access_requests.all()), pk=pk)
-    grant = standing.grant_of(asked)
+    [(_asked, grant, where)] = standing.of_all([asked], now)
     context = {
         "asked": asked,
         "grant": grant,
-        "standing": standing.of_any(asked, now),
+        "standing": where,
         "steps": timeline.steps(asked, grant, now),
         "is_waiting": asked.state == AccessRequest.State.PENDING and asked.answer_by > now,
         "is_unfinished": grant is not None and grant.state in grant.OPEN and grant.ends_at > now,

@@ -6,8 +6,8 @@ decide before states do, so that no dead worker leaves "active" on a screen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import Prefetch, Q, QuerySet
 
 from enrollment.models import AccessRequest, Grant, Review, User
+from enrollment.views.held import Held, held_back
 
 WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
 RECENT = timedelta(days=1)
@@ -32,6 +33,7 @@ class Standing:
     missing: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     latest: datetime | None = None  # when the kernel ends by itself what is not confirmed gone
+    held: tuple[Held, ...] = ()  # the devices that may not reach it now, with the reasons
     is_settled: bool = True
 
 
@@ -58,22 +60,39 @@ def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
     return user.access_requests.filter(waits | runs | unconfirmed).distinct().order_by("-created_at", "-id")
 
 
-def of_grant(grant: Grant, now: datetime) -> Standing:
+def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[AccessRequest, Grant | None, Standing]]:
+    """Where requests stand, or the grants they became; what keeps a device out is read for all of them at once."""
+    found = [(request, grant_of(request)) for request in requests]
+    held = held_back([grant for _request, grant in found if grant], now)
+    return [
+        (request, grant, of_grant(grant, held.get(grant.pk, ()), now) if grant else of_request(request, now)) for request, grant in found
+    ]
+
+
+def of_grant(grant: Grant, held: tuple[Held, ...], now: datetime) -> Standing:
     rows = list(grant.enforcements.all())
     if grant.state == Grant.State.REVOKED or grant.ends_at <= now:
         return _ended(grant, rows)
     if grant.starts_at > now:
         return Standing("scheduled", "waiting", grant.starts_at)
-    held = [row for row in rows if row.state == IN_FORCE]
+    where = _live(grant, rows, is_held=len(held) == len(grant.devices.all()))
+    kept_out = {each.device.pk for each in held}
+    leaving = any(row.state == IN_FORCE and row.device_id in kept_out for row in rows)
+    return replace(where, held=held, is_settled=where.is_settled and not leaving)
+
+
+def _live(grant: Grant, rows: Rows, *, is_held: bool) -> Standing:
+    in_force = [row for row in rows if row.state == IN_FORCE]
     wanted = [row for row in rows if row.state == WANTED]
     errors = tuple(dict.fromkeys(f"{row.pep}: {row.error}" for row in rows if row.error))
-    since = max((row.in_force_at for row in held if row.in_force_at), default=None)
-    if held and not wanted:
-        return Standing("in force", "good", since, peps=_names(held), errors=errors)
-    if held:
-        return Standing("partly", "busy", since, peps=_names(held), missing=_names(wanted), errors=errors, is_settled=False)
-    if rows and not wanted:
-        return Standing("held back", "bad", peps=_names(rows), errors=errors)
+    since = max((row.in_force_at for row in in_force if row.in_force_at), default=None)
+    if in_force and not wanted:
+        return Standing("in force", "good", since, peps=_names(in_force), errors=errors)
+    if in_force:
+        return Standing("partly", "busy", since, peps=_names(in_force), missing=_names(wanted), errors=errors, is_settled=False)
+    if is_held:
+        leaving = [row for row in rows if row.state == ENDING]
+        return Standing("held back", "bad", missing=_names(leaving), errors=errors, is_settled=not leaving)
     peps = _names(wanted) or tuple(str(placement.pep) for placement in grant.resource.placements.all() if placement.pep.is_enabled)
     return Standing("applying" if peps else "nowhere", "busy" if peps else "bad", missing=peps, errors=errors, is_settled=False)
 
@@ -101,12 +120,6 @@ def of_request(request: AccessRequest, now: datetime) -> Standing:
 def grant_of(request: AccessRequest) -> Grant | None:
     """Return what a request became, if it became anything."""
     return getattr(request, "grant", None)
-
-
-def of_any(request: AccessRequest, now: datetime) -> Standing:
-    """Where a request stands, or the grant it became."""
-    grant = grant_of(request)
-    return of_grant(grant, now) if grant else of_request(request, now)
 
 
 def waiting_for(request: AccessRequest) -> tuple[str, ...]:
