@@ -137,6 +137,7 @@ STATIC_ROOT = text("LYCHGATE_STATIC_ROOT") or None  # only where another server 
 WHITENOISE_USE_FINDERS = True  # else nothing need be collected
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["portal.formats"]  # one way to write an instant, on every page
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -21,6 +21,7 @@ from enrollment.admin_forms.estate import PepForm, PlacementForm, PortForm, Reso
 from enrollment.admin_forms.formsets import PlacementFormSet, PortFormSet
 from enrollment.lifecycle import Refused
 from enrollment.models import Pep, Placement, Resource, ResourcePort, User
+from enrollment.policy import in_words
 
 
 def retire(resource: Resource, actor: User, given: Answers, now: datetime) -> str:
@@ -92,9 +93,26 @@ class PepAdmin(EstateAdmin):
 
     form = PepForm
     fixed = ("name",)
-    list_display = ["name", "endpoint", "prefix_v4", "prefix_v6", "is_enabled"]
+    list_display = ["name", "endpoint", "prefix_v4", "prefix_v6", "is_enabled", "health"]
+    list_select_related = ["status"]
     search_fields = ["name", "endpoint_host"]
     inlines = [PlacedInline]
+
+    def response_add(self, request: HttpRequest, obj: Pep, post_url_continue: str | None = None) -> HttpResponse:
+        """Say what is left to do: a PEP that no worker can reach looks finished, and is not."""
+        next_step = gettext(
+            "Next, tell the workers how to reach %(pep)s: LYCHGATE_PEP_ARGV, as docs/running.md says. Its state is in this list."
+        )
+        self.message_user(request, next_step % {"pep": obj.name}, messages.WARNING)
+        return super().response_add(request, obj, post_url_continue)
+
+    @admin.display(description=_("state"))
+    def health(self, pep: Pep) -> str:
+        """Read through the relation: machines write that table."""
+        status = getattr(pep, "status", None)
+        if status is None or not (status.error or status.agreed_at):
+            return gettext("not reached yet")
+        return status.error or gettext("held what is wanted on %(when)s") % {"when": in_words(status.agreed_at)}
 
     @admin.display(description=_("endpoint"))
     def endpoint(self, pep: Pep) -> str:

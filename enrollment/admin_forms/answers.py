@@ -36,7 +36,9 @@ class ApproveForm(forms.Form):
     at_most = DurationField(
         label=_("At most"),
         required=False,
-        help_text=_("Leave it empty to give the time that was asked for, or write less: 2 h, 30 min."),
+        help_text=_(
+            "Leave it empty to give the time that was asked for, or write less: 2 h, 30 min. Nobody gets more than they asked for."
+        ),
     )
     comment = forms.CharField(
         label=_("Comment (optional)"),

@@ -27,7 +27,7 @@ class Offer:
     """One resource as one person sees it."""
 
     resource: Resource
-    until: datetime | None
+    live: Grant | None  # the one that ends last
     pending: AccessRequest | None
     reasons: tuple[str, ...]
 
@@ -111,12 +111,10 @@ def _initial(extends: Grant | None) -> dict[str, object]:
 
 
 def _offers(user: User, page: list[Resource], now: datetime) -> list[Offer]:
-    until: dict[int, datetime] = {}
-    for resource_id, ends_at in user.grants.live(now).filter(resource__in=page).values_list("resource_id", "ends_at"):
-        until[resource_id] = max(ends_at, until.get(resource_id, ends_at))
+    live = {grant.resource_id: grant for grant in user.grants.live(now).filter(resource__in=page).order_by("ends_at")}
     open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
     pending = {asked.resource_id: asked for asked in open_requests}
     askings = facts.asking_all(user, page, now)
     return [
-        Offer(resource, until.get(resource.pk), pending.get(resource.pk), policy.may_ask(askings[resource.pk], now)) for resource in page
+        Offer(resource, live.get(resource.pk), pending.get(resource.pk), policy.may_ask(askings[resource.pk], now)) for resource in page
     ]

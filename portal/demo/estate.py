@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from enrollment import lifecycle
-from enrollment.models import AccessPolicy, Pep, Placement, Resource, ResourcePort, User
+from enrollment.models import AccessPolicy, Membership, Pep, Placement, Resource, ResourcePort, User
 from portal.demo import lab
 from portal.demo.cast import PEOPLE
 from portal.demo.home import PEP
@@ -51,9 +51,10 @@ def _introduce(now: datetime) -> None:
     for person in PEOPLE:
         known = User.objects.filter(issuer=settings.OIDC_ISSUER, subject=person.subject).exists()
         if not known:
-            user = User.objects.create_user(settings.OIDC_ISSUER, person.subject)
-            groups = [settings.OIDC_GROUP_PREFIX + name for name in person.groups]
-            lifecycle.sign_in(user, groups=groups, name=person.name, email=f"{person.username}@example.com", auth_time=None, now=now)
+            email = f"{person.username}@example.com"
+            user = User.objects.create_user(settings.OIDC_ISSUER, person.subject, name=person.name, email=email)
+            groups = [Group.objects.get_or_create(name=settings.OIDC_GROUP_PREFIX + name)[0] for name in person.groups]
+            Membership.objects.bulk_create([Membership(user=user, group=group, source="oidc", since=now) for group in groups])
 
 
 def _policy(now: datetime) -> AccessPolicy:

@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import http.server
 import json
+import select
 import signal
 import socket
 import socketserver
@@ -25,6 +26,8 @@ FILE_SHARE, TICKER, VOICE, WIKI = 445, 139, 5004, 8080
 BEAT = 0.01  # seconds between two pieces of a stream
 PUSH_SECONDS = 600.0  # a listener who says nothing more is served so long
 LINE = b"lychgate\n"
+LISTENING = 0.1  # seconds of silence by which a client is taken for a listener
+PAGE = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nYou reached it through the gate.\n"
 PATIENCE = 3.0  # seconds of silence that count as cut
 OPENING = 12.0  # seconds until an opening counts as unanswered: WireGuard repeats a handshake that failed after 5
 
@@ -42,9 +45,13 @@ class DualStack(socketserver.ThreadingTCPServer):
 
 
 class Ticker(socketserver.BaseRequestHandler):
-    """Writes a line every BEAT for as long as the connection holds."""
+    """Answers a browser with a page; to whoever listens, writes a line every BEAT for as long as the connection holds."""
 
     def handle(self) -> None:
+        if select.select([self.request], [], [], LISTENING)[0]:
+            self.request.recv(65536)
+            self.request.sendall(PAGE)
+            return
         until = time.monotonic() + PUSH_SECONDS
         with contextlib.suppress(OSError):
             while time.monotonic() < until:

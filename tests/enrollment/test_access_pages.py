@@ -237,6 +237,10 @@ def test_the_catalogue_says_what_one_has_and_until_when(as_alice, grant):
     assert "You have it until" in as_alice.get(reverse("resources")).text
 
 
+def test_more_time_in_the_catalogue_extends_what_one_has(as_alice, grant):
+    assert f"/resources/fileshare/request/?extends={grant.pk}" in as_alice.get(reverse("resources")).text
+
+
 @pytest.mark.parametrize("name", ["request", "request-cancel"])
 def test_erin_finds_nothing_where_alice_has_a_request(as_erin, asked, name):
     method = as_erin.get if name == "request" else as_erin.post

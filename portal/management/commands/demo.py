@@ -119,4 +119,5 @@ def guide(stage: Stage, no_lab: str) -> list[str]:
             f"  ip netns exec {lab}-laptop curl http://10.89.65.2:445/welcome.txt",
             "",
         ]
-    return [*lines, f"Logs: {stage.home.folder / 'log'}. Ctrl-C ends everything."]
+    kept = "Ctrl-C ends everything; people, devices and grants are kept for the next start, unless that is with --reset."
+    return [*lines, f"Logs: {stage.home.folder / 'log'}", kept, ""]

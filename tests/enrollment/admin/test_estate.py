@@ -2,6 +2,7 @@
 
 import pytest
 
+from enforcement.models import PepStatus
 from enrollment.admin_forms.estate import PepForm, ResourceForm
 from enrollment.models import AuditEvent, Pep, Placement, Resource, ResourcePort
 from enrollment.signals import access_changed
@@ -50,6 +51,17 @@ def test_an_admin_makes_a_pep(admin, url, dave):
     pep = Pep.objects.get(name="pep-9")
     assert pep.lease_seconds == 28800
     assert AuditEvent.objects.get(verb="pep.added", subject_id=pep.pk).actor_id == dave.pk
+
+
+def test_a_new_pep_says_what_is_left_to_do_and_that_nobody_reached_it_yet(admin, url):
+    page = admin.post(url("pep_add"), a_pep_form(), follow=True).text
+    assert "LYCHGATE_PEP_ARGV" in page
+    assert "not reached yet" in page
+
+
+def test_the_list_of_peps_says_what_is_wrong_with_one(admin, url, pep):
+    PepStatus.objects.create(pep=pep, busy_until=factories.NOW, due_at=factories.NOW, error="pep-1 did not answer within 15 s")
+    assert "pep-1 did not answer within 15 s" in admin.get(url("pep_changelist")).text
 
 
 def test_saving_a_pep_unchanged_changes_and_tells_nothing(admin, url, everything):
