@@ -1,4 +1,4 @@
-"""Plain mail: to those who may answer, and to whoever asked.
+"""Plain mail: to those who may answer, to whoever asked, and to the owner of a device that changed.
 
 Written with the change they speak of and sent by a worker of their own, so a mail server
 that hangs holds back neither a page nor a PEP. A link in a mail carries no power: it
@@ -16,8 +16,8 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 
-from enrollment import facts
-from enrollment.models import AccessRequest, Grant, Notice, User
+from enrollment import facts, keys
+from enrollment.models import AccessRequest, Device, Grant, Notice, User
 from enrollment.policy import in_words, seconds_in_words
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ TASK = "enrollment.tasks.mail_due_notices"
 MOST_TRIES = 12
 LONGEST_WAIT = timedelta(hours=4)
 KEPT = timedelta(days=30)
+NOT_YOU = "If this was not you, report the device lost on its page, which cuts it off at once, and tell an admin."
+NOT_EXPECTED = "If you did not expect this, ask an admin."
 BATCH = 500  # the next beat goes on
 
 
@@ -52,6 +54,17 @@ def tell_owner(grant: Grant, what: str, more: str, *, actor: User | None) -> Non
     if actor is None or actor.pk != grant.user_id:
         text = f"Your access to {grant.resource} {what}.\n{more}\n\n{settings.PUBLIC_URL}/\n"
         _later([grant.user], f"Your access to {grant.resource} {what}", text)
+
+
+def tell_device_owner(device: Device, what: str, *, actor: User | None, key: str = "", reason: str = "") -> None:
+    """Tell somebody what was done to a device of theirs. Its key is named by the fingerprint alone, its addresses not at all."""
+    by = "" if actor is None else " by you" if actor.pk == device.owner_id else f" by {actor}"
+    text = (
+        f"Your device {device.name} {what}{by}.\n{f'Reason: {reason}' if reason else ''}\n"
+        f"Fingerprint of its key: {keys.fingerprint(key or device.public_key)}\n\n"
+        f"{NOT_YOU if device.state == Device.State.ENROLLED else NOT_EXPECTED}\n{settings.PUBLIC_URL}/devices/{device.pk}/\n"
+    )
+    _later([device.owner], f"Your device {device.name} {what}", text)
 
 
 def send_due(now: datetime) -> int:

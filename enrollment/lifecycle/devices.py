@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from enrollment import addresses, audit, keys
+from enrollment import addresses, audit, keys, notices
 from enrollment.lifecycle.outcomes import Refused, conflict_over_device, refuse_if
 from enrollment.lifecycle.reach import peps_of_device
 from enrollment.lifecycle.withdrawals import requests_left_without_device, tell_withdrawn, withdraw
@@ -52,6 +52,7 @@ def rotate_key(device: Device, *, public_key: str, key_origin: str, actor: User 
                 raise conflict_over_device(device)
             DeviceKey.objects.filter(device=device, until=None).update(until=now)
             DeviceKey.objects.create(public_key=key, device=device, since=now)
+            notices.tell_device_owner(device, "was given a new key", actor=actor, key=key)
             data = {**_about(device), "from_key": keys.fingerprint(old), "to_key": keys.fingerprint(key), "key_origin": key_origin}
             audit.append("device.key_rotated", actor=actor, subject=device, data=data, now=now)
             nudge(peps_of_device(device))
@@ -105,6 +106,7 @@ def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now:
         enrolled_at=now,
     )
     DeviceKey.objects.create(public_key=key, device=device, since=now)
+    notices.tell_device_owner(device, "was enrolled", actor=owner)
     data = {**_about(device), "from": None, "to": State.ENROLLED, "key": key, "key_origin": key_origin, "kind": kind}
     audit.append("device.enrolled", actor=owner, subject=device, data=data, now=now)
     return device
@@ -164,6 +166,8 @@ def _move(device: Device, verb: str, before: tuple[str, ...], after: str, *, act
         if after == State.RETIRED:
             DeviceKey.objects.filter(device=device, until=None).update(until=now)
             withdrawn = withdraw(requests_left_without_device(device), now=now)
+        if actor is None or actor.pk != device.owner_id:
+            notices.tell_device_owner(device, f"was {verb}", actor=actor, reason=reason)
         data = {**_about(device), "from": was, "to": after, "reason": reason}
         audit.append(f"device.{verb}", actor=actor, subject=device, data=data, now=now)
         tell_withdrawn(withdrawn, actor=actor, why="the device was retired", now=now)

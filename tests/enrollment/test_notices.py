@@ -8,10 +8,10 @@ from django.core import mail
 from django.db import transaction
 from django.utils import timezone
 
-from enrollment import lifecycle, notices
+from enrollment import keys, lifecycle, notices
 from enrollment.models import Notice
 from enrollment.tasks import mail_due_notices
-from tests.factories import a_device, a_person, a_request
+from tests.factories import a_device, a_key, a_person, a_request, later
 
 BROKEN = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -26,6 +26,26 @@ def soon():
 def dead_mail_server(settings):
     settings.EMAIL_BACKEND = BROKEN
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+
+
+@pytest.fixture
+def laptop(alice):
+    """What its enrolment told her is long read."""
+    device = a_device(alice)
+    Notice.objects.all().delete()
+    return device
+
+
+@pytest.fixture
+def told(soon):
+    """The mails that wait, sent: to whom, about what, and saying what."""
+
+    def read():
+        mail.outbox.clear()
+        notices.send_due(soon)
+        return [(message.to, message.subject, message.body) for message in mail.outbox]
+
+    return read
 
 
 def sent():
@@ -96,10 +116,10 @@ def test_nobody_learns_who_else_was_asked(alice, laptop, fileshare, bob, soon):
     assert sorted(to for to, _ in sent()) == [["bob@example.com"], ["gina@example.com"]]
 
 
-def test_a_subject_is_one_short_line(alice, fileshare, bob, soon):
+def test_a_subject_is_one_short_line(alice, laptop, fileshare, bob, soon):
     alice.name = "A" * 140
     alice.save()
-    a_request(alice, fileshare, [a_device(alice, "phone")])
+    a_request(alice, fileshare, [laptop])
     notices.send_due(soon)
     assert [len(subject) for _, subject in sent()] == [notices.LONGEST_SUBJECT]
 
@@ -108,3 +128,66 @@ def test_sent_mail_is_forgotten_after_a_month(request_of_alice, soon):
     notices.send_due(soon)
     notices.send_due(soon + notices.KEPT + timedelta(seconds=1))
     assert not Notice.objects.exists()
+
+
+def test_an_owner_hears_of_a_new_device(alice, erin, told):
+    phone = a_device(alice, "phone")
+    [(to, subject, body)] = told()
+    assert (to, subject) == (["alice@example.com"], "Your device phone was enrolled")
+    assert "by you" in body
+    assert "If this was not you, report the device lost" in body
+    assert f"/devices/{phone.pk}/" in body
+
+
+@pytest.mark.parametrize(("actor", "by"), [("alice", "by you"), ("dave", "by Dave")])
+def test_an_owner_hears_of_a_new_key_whoever_changed_it(request, alice, dave, laptop, told, now, actor, by):
+    key = a_key()
+    lifecycle.rotate_key(laptop, public_key=key, key_origin="pasted", actor=request.getfixturevalue(actor), now=now)
+    [(to, subject, body)] = told()
+    assert (to, subject) == (["alice@example.com"], "Your device laptop was given a new key")
+    assert (by in body, keys.fingerprint(key) in body, "If this was not you" in body) == (True, True, True)
+
+
+@pytest.mark.parametrize(("verb", "what"), [(lifecycle.suspend_device, "suspended"), (lifecycle.retire_device, "retired")])
+def test_an_owner_hears_what_somebody_else_did_to_a_device(dave, laptop, told, now, verb, what):
+    verb(laptop, actor=dave, reason="found in a taxi", now=now)
+    [(to, subject, body)] = told()
+    assert (to, subject) == (["alice@example.com"], f"Your device laptop was {what}")
+    assert ("by Dave" in body, "found in a taxi" in body, "If you did not expect this" in body) == (True, True, True)
+
+
+def test_an_owner_hears_that_somebody_let_a_lost_device_in_again(alice, dave, laptop, told, now):
+    lifecycle.suspend_device(laptop, actor=alice, reason="", now=now)
+    lifecycle.resume_device(laptop, actor=dave, reason="", now=later(1))
+    [(_to, subject, body)] = told()
+    assert subject == "Your device laptop was resumed"
+    assert "If this was not you, report the device lost" in body
+
+
+@pytest.mark.parametrize("verb", [lifecycle.suspend_device, lifecycle.retire_device])
+def test_nobody_is_mailed_what_they_did_themselves(alice, laptop, told, now, verb):
+    verb(laptop, actor=alice, reason="", now=now)
+    assert told() == []
+
+
+def test_no_mail_about_a_device_holds_a_key_or_an_address(alice, dave, told, now):
+    phone = a_device(alice, "phone")
+    secrets = [phone.public_key, key := a_key(), *phone.addresses]
+    lifecycle.rotate_key(phone, public_key=key, key_origin="pasted", actor=dave, now=now)
+    lifecycle.suspend_device(phone, actor=dave, reason="", now=later(1))
+    lifecycle.retire_device(phone, actor=None, reason="", now=later(2))
+    mails = told()
+    assert len(mails) == 4
+    assert not [secret for secret in secrets for mail in mails if secret in "".join(map(str, mail))]
+
+
+def test_what_was_refused_is_mailed_to_nobody(alice, erin, laptop, told, now):
+    theirs = a_device(erin)
+    told()
+    with pytest.raises(lifecycle.Refused):
+        lifecycle.rotate_key(laptop, public_key=theirs.public_key, key_origin="pasted", actor=alice, now=now)
+    with pytest.raises(lifecycle.Refused):
+        lifecycle.retire_device(laptop, actor=erin, reason="", now=now)
+    with pytest.raises(lifecycle.Refused):
+        a_device(alice)
+    assert told() == []
