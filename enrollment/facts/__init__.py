@@ -6,6 +6,7 @@ snapshot of several readings open the transaction.
 
 from enrollment.facts.answering import (
     approvers_of,
+    groups_that_wait,
     may_answer_something,
     may_revoke,
     reviewing,
@@ -26,6 +27,7 @@ __all__ = [
     "facts_of",
     "facts_of_all",
     "for_pep",
+    "groups_that_wait",
     "has_a_say",
     "longest_seconds",
     "may_answer_something",

@@ -43,6 +43,12 @@ def stage_that_waits(request: AccessRequest) -> Stage | None:
     return _waiting(steps_of([request]))[request.pk]
 
 
+def groups_that_wait(requests: Sequence[AccessRequest]) -> dict[int, tuple[str, ...]]:
+    """Return the names of the groups whose answer is still missing, by the request's number, in the order of their stages."""
+    missing = _missing(steps_of(requests))
+    return {pk: tuple(stage.group.name for stage in stages) for pk, stages in missing.items()}
+
+
 def approvers_of(what: Resource | AccessRequest) -> QuerySet[User]:
     """Return who could answer now: for a request, in the stage that waits; for a resource, in any stage."""
     if isinstance(what, Resource):
@@ -77,9 +83,13 @@ def may_answer_something(user: User) -> bool:
 
 
 def _waiting(steps: Steps) -> dict[int, Stage | None]:
+    return {pk: next(iter(stages), None) for pk, stages in _missing(steps).items()}
+
+
+def _missing(steps: Steps) -> Steps:
     yes = Review.objects.filter(request__in=list(steps), verdict=Review.Verdict.APPROVE, reviewer__is_active=True)
     said = Counter(yes.order_by().values_list("request_id", "stage__group_id"))
-    return {pk: next((stage for stage in stages if said[pk, stage.group_id] < stage.need), None) for pk, stages in steps.items()}
+    return {pk: [stage for stage in stages if said[pk, stage.group_id] < stage.need] for pk, stages in steps.items()}
 
 
 def _reviewing(user: User, requests: Sequence[AccessRequest], steps: Steps, waiting: Waiting) -> dict[int, Reviewing]:

@@ -14,7 +14,8 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Prefetch, Q, QuerySet
 
-from enrollment.models import AccessRequest, Grant, Review, User
+from enrollment import facts
+from enrollment.models import AccessRequest, Grant, User
 from enrollment.views.held import Held, held_back
 
 WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
@@ -45,11 +46,9 @@ def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
 
 
 def with_answers(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
-    """Fetch what `waiting_for` reads, and the grant's standing."""
+    """Fetch the answers so far, and what the grant's standing reads."""
     grants = Prefetch("grant", queryset=with_standing(Grant.objects.all()))
-    return requests.select_related("resource", "closed_by").prefetch_related(
-        "devices", "reviews__reviewer", "policy_version__stages__group", grants
-    )
+    return requests.select_related("resource", "closed_by").prefetch_related("devices", "reviews__reviewer", grants)
 
 
 def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
@@ -61,11 +60,14 @@ def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
 
 
 def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[AccessRequest, Grant | None, Standing]]:
-    """Where requests stand, or the grants they became; what keeps a device out is read for all of them at once."""
+    """Where requests stand, or the grants they became; whom they wait for and what keeps devices out is read for all at once."""
     found = [(request, grant_of(request)) for request in requests]
     held = held_back([grant for _request, grant in found if grant], now)
+    pending = [request for request, grant in found if not grant and request.state == AccessRequest.State.PENDING]
+    groups = facts.groups_that_wait(pending) if pending else {}
     return [
-        (request, grant, of_grant(grant, held.get(grant.pk, ()), now) if grant else of_request(request, now)) for request, grant in found
+        (request, grant, of_grant(grant, held.get(grant.pk, ()), now) if grant else of_request(request, now, groups.get(request.pk, ())))
+        for request, grant in found
     ]
 
 
@@ -108,24 +110,18 @@ def _ended(grant: Grant, rows: Rows) -> Standing:
     return Standing(kind, "quiet", since, peps=_names(rows))
 
 
-def of_request(request: AccessRequest, now: datetime) -> Standing:
+def of_request(request: AccessRequest, now: datetime, groups: tuple[str, ...] = ()) -> Standing:
     """Where a request stands that has no grant; one whose time ran out has lapsed, whoever has noticed."""
     if request.state != AccessRequest.State.PENDING:
         return Standing(request.state, "bad" if request.state == AccessRequest.State.DENIED else "quiet", request.closed_at)
     if request.answer_by <= now:
         return Standing("lapsed", "quiet", request.answer_by)
-    return Standing("pending", "waiting", request.created_at, missing=waiting_for(request), is_settled=False)
+    return Standing("pending", "waiting", request.created_at, missing=tuple(map(group_in_words, groups)), is_settled=False)
 
 
 def grant_of(request: AccessRequest) -> Grant | None:
     """Return what a request became, if it became anything."""
     return getattr(request, "grant", None)
-
-
-def waiting_for(request: AccessRequest) -> tuple[str, ...]:
-    """Return the groups whose answer is still missing."""
-    said = [review.stage_id for review in request.reviews.all() if review.verdict == Review.Verdict.APPROVE]
-    return tuple(group_in_words(stage.group.name) for stage in request.policy_version.stages.all() if said.count(stage.pk) < stage.need)
 
 
 def group_in_words(name: str) -> str:

@@ -116,3 +116,13 @@ def test_whoever_it_waits_for_can_answer_and_nobody_else_can(request, asked, bre
         assert not waits
     else:
         assert waits
+
+
+def test_whoever_asked_reads_for_whom_it_waits_under_the_terms_of_then_and_today(client, alice, laptop, fileshare, bob, sam, now):
+    asked = a_request(alice, fileshare, [laptop], now=now)
+    a_policy("policy of fileshare", stages=[(APPROVERS, 1), (SECURITY, 1)], now=now)
+    client.force_login(alice)
+    pages = [reverse("home"), reverse("request", args=[asked.pk])]
+    assert ["Waiting for lychgate-approvers, security." in client.get(page).text for page in pages] == [True, True]
+    lifecycle.approve(asked, reviewer=bob, now=now)
+    assert ["Waiting for security." in client.get(page).text for page in pages] == [True, True]
