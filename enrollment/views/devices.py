@@ -1,5 +1,6 @@
 """My devices: the list, one device, and how it goes."""
 
+from collections import defaultdict
 from datetime import datetime
 
 from django.contrib import messages
@@ -12,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from enrollment import keys, lifecycle
-from enrollment.models import Device, Grant
+from enrollment.models import Device
 from enrollment.views.configs import client_file
-from enrollment.views.held import Held, held_back
+from enrollment.views.held import held_back
 from enrollment.views.outcomes import SignedIn, answers_conflicts
 from enrollment.views.standing import GONE
 
@@ -49,12 +50,15 @@ def device(request: SignedIn, pk: int) -> HttpResponse:
     )
 
 
-def _held(device: Device, now: datetime) -> list[tuple[Grant, Held]]:
-    """Return what was granted to this device and does not let it in now, with the reasons."""
+def _held(device: Device, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
+    """Return what was granted to this device and does not let it in now, together where the reasons are the same."""
     itself = Prefetch("devices", Device.objects.filter(pk=device.pk))
-    granted = list(device.grants.live(now).select_related("resource").prefetch_related(itself))
-    held = held_back(granted, now)
-    return [(grant, each) for grant in granted for each in held[grant.pk]]
+    granted = list(device.grants.live(now).order_by("resource__name").select_related("resource").prefetch_related(itself))
+    held, names = held_back(granted, now), defaultdict[tuple[str, ...], list[str]](list)
+    for grant in granted:
+        for each in held[grant.pk]:
+            names[each.reasons].append(grant.resource.name)
+    return [(", ".join(dict.fromkeys(same)), reasons) for reasons, same in names.items()]
 
 
 def _not_confirmed_gone(device: Device) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def alice(db, now):
 def vault(pep, bob, now):
     """For employees alone, and half an hour after a sign-in."""
     policy = factories.a_policy("vault", requesters=["employees"], session_length=1800, now=now)
-    return factories.a_resource("vault", pep=pep, policy=policy, now=now)
+    return factories.a_resource("vault", pep=pep, policy=policy, number=20, now=now)
 
 
 @pytest.fixture
@@ -157,6 +157,16 @@ def test_of_two_devices_only_the_one_that_is_kept_out_is_named(texts, both, lapt
     assert "laptop: no access now" not in home + page
     assert "no access now" not in device
     assert "Vault: no access now" in texts(both, phone)[2]
+
+
+def test_a_device_says_once_what_keeps_it_from_several_resources(texts, alice, laptop, grant, fileshare, bob, happens, now):
+    factories.a_grant(alice, fileshare, [laptop], reviewer=bob, now=now)
+    happens("suspended")
+    page = texts(grant, laptop)[2]
+    assert "Fileshare, Vault: no access now" in page
+    assert page.count(SUSPENDED) == 1
+    happens("signed in long ago")
+    assert "Vault: no access now" in texts(grant, laptop)[2]
 
 
 def test_a_grant_that_another_one_covers_says_why_it_alone_would_not(texts, alice, laptop, grant, bob, now, happens, enforced):
