@@ -27,6 +27,7 @@ from enforcement.pep.state import Address
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 COMMAND_SECONDS = 30
+READ_SECONDS, MOST_READS = 0.5, 3  # for one set
 ROUTE, GET_RULE, DUMP = 0, 34, 0x300
 LAST_OWN_RULE = 104
 RULE_PRIORITY = 6
@@ -92,13 +93,22 @@ class Kernel:
 
     def elements(self, name: str) -> dict[Address, int]:
         """Return all of a set's elements and when each ends; none where the set is missing."""
-        now = self.now()
         try:
-            return {address: _end(now, left) for address, left in self._tables.elements(TABLE, name)}
+            return self._elements(name)
         except NetlinkError as error:
             if error.errno == errno.ENOENT:
                 return {}
             raise
+
+    def _elements(self, name: str) -> dict[Address, int]:
+        """Read again where we stood still between the clock and the kernel: what is left of a timeout is true at one moment only."""
+        tries = MOST_READS
+        while True:
+            before = self.now()
+            left = list(self._tables.elements(TABLE, name))
+            tries -= 1
+            if not tries or abs(self.now() - before) <= READ_SECONDS:
+                return {address: _end(before, milliseconds) for address, milliseconds in left}
 
     def forget(self, flows: Iterable[tuple[Address | None, Address | None]]) -> None:
         """Forget the flows between (device, resource address)."""

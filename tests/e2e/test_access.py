@@ -1,4 +1,7 @@
-"""Asking, waiting, having and ending, as one person sees it; what machines would write is written by the test."""
+"""Asking, waiting, having and ending, as one person sees it; what machines would write is written by the test.
+
+The resource is the wiki: the file share is what test_admin.py asks for, at the same site.
+"""
 
 import pytest
 from django.utils import timezone
@@ -23,7 +26,7 @@ def test_the_way_of_a_request_from_asking_to_confirmed_gone(person, company):
 
     page.goto("/resources/")
     check_looks(page, "resources")
-    page.get_by_role("listitem").filter(has_text="Fileshare").get_by_role("button", name="Ask for access").click()
+    page.get_by_role("listitem").filter(has_text="Wiki").get_by_role("button", name="Ask for access").click()
     check_looks(page, "request-new")
     assert not page.get_by_label("Minutes").is_visible()
     page.get_by_label("Another length of time").check()
@@ -35,7 +38,7 @@ def test_the_way_of_a_request_from_asking_to_confirmed_gone(person, company):
     page.get_by_text("Waiting for lychgate-approvers").wait_for()
     check_looks(page, "request-waiting")
 
-    asked = AccessRequest.objects.get(requester__subject="demo-alice")
+    asked = AccessRequest.objects.get(requester__subject="demo-alice", resource__slug="wiki")
     grant = lifecycle.approve(asked, reviewer=User.objects.get(subject="demo-bob"), now=timezone.now(), comment="Fine.")
     page.get_by_text("Approved, and being applied on pep-1").wait_for()
     check_looks(page, "request-applying")
@@ -45,7 +48,7 @@ def test_the_way_of_a_request_from_asking_to_confirmed_gone(person, company):
     check_looks(page, "request-in-force")
     page.goto("/")
     check_looks(page, "home")
-    page.get_by_role("link", name="Fileshare").click()
+    page.get_by_role("link", name="Wiki").click()
 
     page.get_by_text("End it now").click()
     page.get_by_role("button", name="End my access now").click()

@@ -134,7 +134,7 @@ def numbers(pep, fileshare, alice, bob, laptop):
         "accessrequest": waiting,
     }
     things |= {"grant": grant, "review": grant.request.reviews.get(), "auditevent": AuditEvent.objects.first(), "enforcement": held}
-    things |= {"receipt": receipt, "drift": drift, "accesspolicy": fileshare.policy}
+    things |= {"receipt": receipt, "drift": drift, "accesspolicy": fileshare.policy, "group": bob.groups.first()}
     return {name: thing.pk for name, thing in things.items()}
 
 
