@@ -2,7 +2,7 @@
 # Arguments: make demo ARGS="--port 8001", make test ARGS="-k revoke".
 
 PYTHON_HERE := .venv/bin/python
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help

@@ -113,7 +113,8 @@ def kept_by_rebuild(held: State, wanted: State, horizon: Horizon, *, opens: bool
     """Say what to load at once where the table is missing or is not the one we left; `plan` from there for the rest.
 
     The resources, and the admissions that were held, are still wanted and whose peer has not moved, so that no
-    live stream is lost. Where nothing may open, only resources held before are loaded again.
+    live stream is lost. Where nothing may open, only resources held before are loaded again, and nothing reaches
+    further than it did; else from the absolute deadline, as one that was read back creeps.
     """
     placements = wanted.placements if opens else tuple(p for p in wanted.placements if p in held.placements)
     slugs = {placement.slug for placement in placements}
@@ -121,7 +122,7 @@ def kept_by_rebuild(held: State, wanted: State, horizon: Horizon, *, opens: bool
     unmoved = {address for peer in held.peers for address in peer.addresses if owners.get(address) == peer}
     until = {(a.resource, a.address): horizon.until(a.deadline) for a in wanted.admissions if a.address in unmoved}
     again = [
-        Admission(a.resource, a.address, min(a.deadline, until[a.resource, a.address]))
+        Admission(a.resource, a.address, min(until[a.resource, a.address], NEVER_ENDS if opens else a.deadline))
         for a in held.admissions
         if a.resource in slugs and (a.resource, a.address) in until
     ]

@@ -136,7 +136,7 @@ def test_deadlines_do_not_creep_through_rebuilds(agent, machine):
     deadline = wanted["admissions"][0][2]
     receipts = [(machine.sh(BY_HAND["table changed"]), agent.again(wanted))[1] for _ in range(6)]
     assert [kinds(receipt) for receipt in receipts] == [["table changed"]] * 6
-    assert -20 <= time.time() + machine.elements()[ALICE[0]] - deadline <= 0
+    assert -2 <= time.time() + machine.elements()[ALICE[0]] - deadline <= 0
 
 
 MAPPED = {
