@@ -12,19 +12,11 @@ from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from portal.celery import app
+from portal.demo.people import CHROMIUM, FLAGS
 from tests.e2e.looks import ARTIFACTS, collect_csp_reports
 from tests.e2e.people import sign_in
 from tests.e2e.site import Site
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 DESK = {"width": 1280, "height": 900}
 FAILED = pytest.StashKey()
 
