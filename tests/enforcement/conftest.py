@@ -39,7 +39,7 @@ class Gateway(Machine):
 
 
 @pytest.fixture(scope="session")
-def pep_pyz(tmp_path_factory):
+def pyz(tmp_path_factory):
     return build(tmp_path_factory.mktemp("agent") / "agent.pyz")
 
 
@@ -52,9 +52,9 @@ def namespace():
 
 
 @pytest.fixture
-def gateway(namespace, tmp_path, pep_pyz, settings):
+def gateway(namespace, tmp_path, pyz, settings):
     """pep-1, with an empty kernel, and the portal knowing the way there."""
-    namespace.become_new(tmp_path, pep_pyz)
+    namespace.become_new(tmp_path, pyz)
     settings.PEP_ARGV = {"pep-1": namespace.agent_argv}
     yield namespace
     transport.POOL.close()

@@ -2,14 +2,8 @@
 
 import pytest
 
-from enforcement.zipapp import build
 from portal.demo.netns import why_not
 from tests.enforcement.pep.agents import Agent, Machine
-
-
-@pytest.fixture(scope="session")
-def pyz(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("agent") / "agent.pyz")
 
 
 @pytest.fixture(scope="session")
