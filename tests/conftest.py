@@ -1,4 +1,4 @@
-"""What every test may use: the people, a PEP, a resource, a device; and `--full` for the slow ones.
+"""What every test may use: the people, a PEP, a resource, a device; and `--full` for the slow ones and for many rounds.
 
 The functions that make them are in tests/factories.py; import those where a test needs more.
 """
@@ -24,6 +24,12 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def rounds(request):
+    """How often to repeat what chance decides: `rounds(few, many)` is few, and many with --full."""
+    return lambda few, many: many if request.config.getoption("--full") else few
 
 
 @pytest.fixture(scope="session")
