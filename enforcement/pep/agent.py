@@ -46,6 +46,7 @@ class Agent:
         self._kernel: Kernel | None = None
         self._memory: Memory | None = None
         self._nonces = Nonces()
+        self._public_key: str | None = None  # of the interface, as a pass over all of it last read it
 
     def answer(self, line: bytes) -> dict[str, object]:
         """Answer one line. Whatever goes wrong becomes a sentence."""
@@ -73,15 +74,19 @@ class Agent:
 
     def _body(self, caps: Caps, kernel: Kernel, memory: Memory, request: Request, age: float | None) -> dict[str, object]:
         if isinstance(request, Apply):
-            return receipt.of_apply(request, apply(kernel, caps, memory, request, age))
+            done = apply(kernel, caps, memory, request, age)
+            if not done.interface.is_remembered:
+                self._public_key = done.interface.public_key
+            return receipt.of_apply(request, done)
         if isinstance(request, Read):
             seen = observe(kernel, memory, fingerprint(caps), None, ())
             why = [seen.error] if seen.error else []
             why += [f"the table inet lychgate is {seen.table}"] if seen.table != "ours" else []
             return receipt.of_read(seen.state, seen.interface.handshakes, why)
-        with contextlib.suppress(KernelError):
-            return {"public_key": kernel.show().public_key, "python": platform.python_version()}
-        return {"public_key": None, "python": platform.python_version()}
+        if self._public_key is None:
+            with contextlib.suppress(KernelError):
+                self._public_key = kernel.show().public_key
+        return {"public_key": self._public_key, "python": platform.python_version()}
 
     def _parts(self, caps: Caps) -> tuple[Kernel, Memory]:
         directory = Path(caps.state_dir)

@@ -15,7 +15,7 @@ from enforcement.pep.drift import Drift
 from enforcement.pep.freshness import lag
 from enforcement.pep.kernel import Kernel
 from enforcement.pep.memory import Marks, Memory
-from enforcement.pep.observe import Observed, addresses_of, mentions, observe, read_admissions, read_interface
+from enforcement.pep.observe import Observed, addresses_of, mentions, observe, read_admissions, read_interface, remembered
 from enforcement.pep.plan import NO_LIMIT, Horizon, Plan, flows, kept_by_rebuild, plan
 from enforcement.pep.requests import Apply
 from enforcement.pep.state import Admission, Placement, State
@@ -35,6 +35,7 @@ class Pass:
     journal: list[journal.Line] = field(default_factory=list)
     opens: bool = True
     changed: bool = False
+    failed: bool = False  # some part of the plan could not be carried out
     held: State = field(default_factory=State)
     counts: dict[str, int] = field(default_factory=dict)
     interface: Interface = field(default_factory=lambda: Interface(None, (), frozenset(), {}))
@@ -70,7 +71,7 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     _journal(memory, todo, request, now, done)
     placements = _carry_out(kernel, caps, seen, keep, todo, done)
     done.changed = bool(todo) or bool(done.drift) or kernel.commits != commits
-    _read_back(kernel, seen, placements, request, done)
+    _read_back(kernel, memory, seen, placements, request, done)
     structural = keep is not None or bool(todo.drop_placements or todo.replace_placements or todo.add_placements)
     expected = seen.genid + kernel.commits - commits
     _settle(kernel, memory, replace(marks, version=version), request, done, structural=structural, expected=expected)
@@ -124,15 +125,17 @@ def _carry_out(kernel: Kernel, caps: Caps, seen: Observed, keep: State | None, t
         placements, why = carry_out.rebuild(kernel, caps, keep, live=seen.table != "missing")
         done.why += why
     if todo:
-        placements, why = carry_out.carry_out(kernel, caps, todo, placements)
+        placements, why = carry_out.carry_out(kernel, caps, todo, placements, reads_peers=not seen.interface.is_remembered)
         done.why += why
+        done.failed = bool(why)
     return placements
 
 
-def _read_back(kernel: Kernel, seen: Observed, placements: tuple[Placement, ...], request: Apply, done: Pass) -> None:
+def _read_back(kernel: Kernel, memory: Memory, seen: Observed, placements: tuple[Placement, ...], request: Apply, done: Pass) -> None:
     done.interface, admissions = seen.interface, seen.state.admissions
     if done.changed:
-        done.interface, error = read_interface(kernel, mentions(request.scope, request.state.peers))
+        taken = remembered(memory, request.scope, request.state.peers) if seen.interface.is_remembered and not done.failed else None
+        done.interface, error = (taken, "") if taken else read_interface(kernel, mentions(request.scope, request.state.peers))
         done.closes_only(*({error} - {*done.why, ""}))
         admissions = read_admissions(kernel, placements, request.scope, addresses_of(request.state.peers))
     done.held = State(placements, done.interface.peers, admissions)

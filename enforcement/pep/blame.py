@@ -29,7 +29,7 @@ def blame(kernel: Kernel, memory: Memory, seen: Observed, scope: Scope | None) -
     clock_was_set = abs(kernel.now() - kernel.boottime() - memory.marks.clock) > CLOCK_SECONDS
     if seen.touched and seen.table in {"ours", "changed"} and not clock_was_set:
         found += of_elements(seen.state, memory.admissions, int(kernel.now()), scope)
-    if not seen.error:
+    if not seen.error and not seen.interface.is_remembered:
         held = {peer.key: peer for peer in seen.interface.peers}
         found += of_peers(held, memory.peers, seen.interface.odd, scope)
     return found

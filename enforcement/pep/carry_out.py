@@ -17,12 +17,17 @@ from enforcement.pep.plan import Plan
 from enforcement.pep.state import Address, Admission, Peer, Placement, State
 
 
-def carry_out(kernel: Kernel, caps: Caps, plan: Plan, held: Iterable[Placement]) -> tuple[tuple[Placement, ...], list[str]]:
-    """Make the changes. Returns the resources that stand afterwards, and what went wrong."""
+def carry_out(
+    kernel: Kernel, caps: Caps, plan: Plan, held: Iterable[Placement], *, reads_peers: bool
+) -> tuple[tuple[Placement, ...], list[str]]:
+    """Make the changes. Returns the resources that stand afterwards, and what went wrong.
+
+    `reads_peers` False: a peer that WireGuard took without a complaint counts as there.
+    """
     why: list[str] = []
     standing = {placement.slug: placement for placement in held}
     _close(kernel, caps, plan, standing, why)
-    _open(kernel, caps, plan, standing, why)
+    _open(kernel, caps, plan, standing, why, reads_peers=reads_peers)
     return tuple(sorted(standing.values(), key=lambda placement: placement.id)), why
 
 
@@ -43,10 +48,10 @@ def _close(kernel: Kernel, caps: Caps, plan: Plan, standing: dict[str, Placement
     _run(kernel, wg.put(kernel.interface, plan.strip_peers), why)
 
 
-def _open(kernel: Kernel, caps: Caps, plan: Plan, standing: dict[str, Placement], why: list[str]) -> None:
+def _open(kernel: Kernel, caps: Caps, plan: Plan, standing: dict[str, Placement], why: list[str], *, reads_peers: bool) -> None:
     """Open peers first and read them back, then resources, then the admissions of peers that are really there."""
-    _run(kernel, wg.put(kernel.interface, plan.set_peers), why)
-    absent = _not_there(kernel, plan.set_peers, why) if plan.set_peers else frozenset()
+    taken = _run(kernel, wg.put(kernel.interface, plan.set_peers), why)
+    absent = _not_there(kernel, plan.set_peers, why) if plan.set_peers and (reads_peers or not taken) else frozenset()
     for placement in plan.add_placements:
         if _try(partial(kernel.commit, ruleset.add_resource(caps, placement)), why):
             standing[placement.slug] = placement
@@ -111,9 +116,9 @@ def _not_there(kernel: Kernel, peers: Iterable[Peer], why: list[str]) -> frozens
     return frozenset(address for peer in peers if peer not in held for address in peer.addresses)
 
 
-def _run(kernel: Kernel, argvs: Iterable[list[str]], why: list[str]) -> None:
-    for argv in argvs:
-        _try(partial(kernel.run, argv), why)
+def _run(kernel: Kernel, argvs: Iterable[list[str]], why: list[str]) -> bool:
+    failed = [argv for argv in argvs if not _try(partial(kernel.run, argv), why)]
+    return not failed
 
 
 def _try(act: Callable[[], object], why: list[str]) -> bool:

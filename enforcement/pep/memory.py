@@ -17,7 +17,7 @@ from typing import Any
 
 from enforcement.pep.caps import HOUR
 from enforcement.pep.plan import EARLY_SECONDS, Pair, Plan, Scope
-from enforcement.pep.state import Admission, Peer, Placement, State, from_json, held_address, to_json
+from enforcement.pep.state import Address, Admission, Peer, Placement, State, from_json, held_address, to_json
 
 FILE = "last.jsonl"
 ORDER = re.compile(rb'"order":\[(\d{1,19}),')
@@ -49,6 +49,7 @@ class Memory:
     marks: Marks = field(default_factory=Marks)
     placements: dict[str, Placement] = field(default_factory=dict)
     peers: dict[str, Peer] = field(default_factory=dict)
+    owners: dict[Address, str] = field(default_factory=dict)  # whose peer an address was last given to
     admissions: dict[Pair, int] = field(default_factory=dict)
     new_peers: list[tuple[float, int]] = field(default_factory=list)
     sure: bool = True
@@ -119,6 +120,12 @@ class Memory:
     def sorted_placements(self) -> tuple[Placement, ...]:
         return tuple(sorted(self.placements.values(), key=lambda placement: placement.id))
 
+    def peers_about(self, keys: Iterable[str], addresses: Iterable[Address]) -> tuple[Peer, ...]:
+        """Return the peers of these keys, and whoever has one of these addresses: what a scope is about, without a look at the rest."""
+        owners = (self.owners.get(address) for address in addresses)
+        found = {key: self.peers[key] for key in (*keys, *owners) if key in self.peers}
+        return tuple(found[key] for key in sorted(found))
+
     def new_peers_since(self, then: float) -> int:
         return sum(count for at, count in self.new_peers if at > then)
 
@@ -132,7 +139,8 @@ class Memory:
         if wrong:
             record["admit"] = [[slug, str(address), until] for (slug, address), until in wrong.items()]
         peers = {peer.key: peer for peer in held.peers}
-        if away := [k for k, p in self.peers.items() if k not in peers and (scope is None or any(a in scope.devices for a in p.addresses))]:
+        known = self.peers if scope is None else [peer.key for peer in self.peers_about((), scope.devices)]
+        if away := [key for key in known if key not in peers]:
             record["drop_peers"] = away
         if other := [peer for key, peer in peers.items() if self.peers.get(key) != peer]:
             record["set_peers"] = [[p.key, [str(a) for a in p.addresses]] for p in other]
@@ -175,9 +183,19 @@ class Memory:
         for slug, address, until in record.get("admit", ()):
             self.admissions[slug, held_address(address)] = until
         for key in record.get("drop_peers", ()):
-            self.peers.pop(key, None)
+            self._replay_peer(Peer(key, ()))
         for key, addresses in record.get("set_peers", ()):
-            self.peers[key] = Peer(key, tuple(held_address(a) for a in addresses))
+            peer = Peer(key, tuple(held_address(a) for a in addresses))
+            self._replay_peer(peer)
+            self.peers[key] = peer
+
+    def _replay_peer(self, peer: Peer) -> None:
+        """Take the peer's place in the index anew; dropping it is having no address."""
+        before = self.peers.pop(peer.key, None)
+        for address in before.addresses if before else ():
+            if self.owners.get(address) == peer.key:
+                del self.owners[address]
+        self.owners.update(dict.fromkeys(peer.addresses, peer.key))
 
     def _write(self, record: Mapping[str, Any], *, sync: bool) -> None:
         path = self.directory / FILE
@@ -231,7 +249,7 @@ class Memory:
 
     def _forget(self) -> None:
         self.generation, self.document, self.marks, self.sure = 0, "", Marks(), True
-        self.placements, self.peers, self.admissions, self.new_peers = {}, {}, {}, []
+        self.placements, self.peers, self.owners, self.admissions, self.new_peers = {}, {}, {}, {}, []
         self._read = self._inode = 0
         self._compact = COMPACT_BYTES
 

@@ -37,7 +37,10 @@ def observe(kernel: Kernel, memory: Memory, version: str, scope: Scope | None, p
     touched = genid != memory.marks.genid or kernel.boot() != memory.marks.boot
     table = _table(kernel, memory, version, touched=touched)
     placements = memory.sorted_placements() if table != "missing" else ()
-    interface, error = read_interface(kernel, mentions(scope, peers))
+    peers = tuple(peers)
+    interface, error = remembered(memory, scope, peers), ""
+    if interface is None or touched or not memory.sure:
+        interface, error = read_interface(kernel, mentions(scope, peers))
     admissions = read_admissions(kernel, placements, scope, addresses_of(peers))
     return Observed(State(placements, interface.peers, admissions), interface, table, touched, genid, error)
 
@@ -52,6 +55,18 @@ def mentions(scope: Scope | None, peers: Iterable[Peer]) -> frozenset[str]:
         return frozenset()
     addresses = {f"{a}/{a.max_prefixlen}" for a in (*scope.devices, *addresses_of(peers))}
     return frozenset(addresses | {peer.key for peer in peers})
+
+
+def remembered(memory: Memory, scope: Scope | None, peers: Iterable[Peer]) -> Interface | None:
+    """Return what a scope is about as WireGuard last took it; None where the scope cannot be told from all the rest.
+
+    WireGuard lists all its peers or none: reading would cost what the PEP holds. Whole passes read them, every few seconds.
+    """
+    if scope is None or scope.resources:
+        return None
+    peers = tuple(peers)
+    about = memory.peers_about((peer.key for peer in peers), (*scope.devices, *addresses_of(peers)))
+    return Interface(None, about, frozenset(), {}, is_remembered=True)
 
 
 def read_interface(kernel: Kernel, about: frozenset[str] = frozenset()) -> tuple[Interface, str]:

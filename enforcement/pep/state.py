@@ -141,7 +141,7 @@ def parse_slug(value: object) -> str:
     return value
 
 
-@functools.lru_cache(maxsize=16384)  # every device is named once for each of its admissions
+@functools.lru_cache(maxsize=1 << 17)  # every device is named once for each of its admissions, in every pass over all of them
 def held_address(text: str) -> Address:
     """Return an address that the kernel holds, whoever put it there: one that we would refuse must be seen, or it could not be removed."""
     return ipaddress.ip_address(text)

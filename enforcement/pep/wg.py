@@ -21,13 +21,17 @@ NONE = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A WireGuard interface as read back. `odd` are keys that may send from more than single addresses."""
+    """A WireGuard interface as read back. `odd` are keys that may send from more than single addresses.
+
+    Where it `is_remembered`, these are the peers a scope is about as WireGuard last took them, not read again.
+    """
 
     public_key: str | None
     peers: tuple[Peer, ...]
     odd: frozenset[str]
     handshakes: dict[str, int]
     is_unread: bool = False
+    is_remembered: bool = False
 
 
 def show(interface: str) -> list[str]:
