@@ -25,8 +25,8 @@ class EnforcementAdmin(Frozen, RowAdmin):
 
 @admin.register(Receipt)
 class ReceiptAdmin(Frozen, RowAdmin):
-    list_display = ["pep", "at", "generation", "outcome", "peers", "admissions", "took_ms", "digest"]
-    list_filter = ["outcome", "pep"]
+    list_display = ["pep", "at", "generation", "outcome", "is_whole", "peers", "admissions", "took_ms", "digest"]
+    list_filter = ["outcome", "is_whole", "pep"]
     list_select_related = ["pep"]
     date_hierarchy = "at"
 

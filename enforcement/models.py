@@ -38,8 +38,21 @@ class PepStatus(models.Model):
         return f"{self.pep}: {self.error or 'well'}"
 
 
+class Touched(models.Model):
+    """A device that something has changed for, and that the next pass over the PEP is about. Several rows for one are no harm."""
+
+    pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="touched")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.device} on {self.pep}"
+
+
 class Receipt(models.Model):
-    """What a PEP's kernel held after one document, as the PEP says. Kept where it says something new."""
+    """What a PEP's kernel held after one document, as the PEP says. Kept where it says something new.
+
+    One that `is_whole` speaks of all that the PEP holds, another of some devices only, but for the counts.
+    """
 
     pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="receipts")
     generation = models.BigIntegerField()
@@ -47,6 +60,7 @@ class Receipt(models.Model):
     digest = models.CharField(max_length=80)
     wanted_digest = models.CharField(max_length=80)
     outcome = models.CharField(max_length=20)
+    is_whole = models.BooleanField(_("about everything"), default=True)
     why = models.JSONField(default=list)
     peers = models.PositiveIntegerField()
     admissions = models.PositiveIntegerField()

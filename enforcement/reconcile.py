@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,8 +22,9 @@ from enforcement.models import Enforcement
 from enforcement.pep.state import StateError, digest, to_json
 from enforcement.receipts import Hello
 from enforcement.transport import Answer, TransportError, ask
+from enforcement.turns import Turn
 from enrollment import facts
-from enrollment.models import Pep
+from enrollment.models import Device, Pep
 from enrollment.values import PepFacts
 
 LONGEST_LEASE = 90 * 86400  # as the agent has it: more would have the whole document refused
@@ -41,11 +42,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one pass is about: read in one snapshot, after the turn was taken."""
+    """What one pass is about: read in one snapshot, after the turn was taken. `scope` None: everything."""
 
     pep: Pep
     desired: Desired
     rows: list[Enforcement]
+    touched: Mapping[int, int] = field(default_factory=dict)  # the device, by the row that asked for a look at it
+    scope: tuple[str, ...] | None = None  # the addresses of these devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def reconcile(pep_id: int, now: datetime) -> Outcome | None:
         return None
     clock = Elapsed(now)
     try:
-        reading = read(pep_id, now)
+        reading = read(turn, now)
     except StateError as error:
         return Outcome(*record.unread(turn, f"What is wanted contradicts itself: {error}", clock.now()))
     try:
@@ -75,7 +78,7 @@ def reconcile(pep_id: int, now: datetime) -> Outcome | None:
     except TransportError as error:
         log.warning("%s", error)
         return Outcome(*record.unreached(turn, reading.pep, reading.desired, reading.rows, str(error), clock.now()))
-    return Outcome(*record.reached(turn, reading.pep, reading.desired, reading.rows, answer, clock.now()))
+    return Outcome(*record.reached(turn, reading.pep, reading.desired, reading.rows, answer, clock.now(), served=reading.touched))
 
 
 def _insist_on(reading: Reading, answer: Answer) -> None:
@@ -83,20 +86,28 @@ def _insist_on(reading: Reading, answer: Answer) -> None:
         raise TransportError(f"{reading.pep.name} answered about another document")
 
 
-def read(pep_id: int, now: datetime) -> Reading:
+def read(turn: Turn, now: datetime) -> Reading:
     """Read what is wanted, and open its rows, in one snapshot."""
     with _snapshot():
-        pep = Pep.objects.get(pk=pep_id)
-        desired = want(pep, now)
-        return Reading(pep, desired, rows.open_rows(pep, desired, now))
+        pep, touched = Pep.objects.get(pk=turn.pep_id), turns.touched(turn.pep_id)
+        devices = None if turn.is_whole else frozenset(touched.values())
+        desired = want(pep, now, devices)
+        opened = rows.open_rows(pep, desired, now, devices)
+        return Reading(pep, desired, opened, touched, None if devices is None else _addresses(devices))
 
 
-def want(pep: Pep, now: datetime) -> Desired:
-    """Return what the PEP must hold. One that is switched off must hold nothing."""
-    return compile_state(facts.for_pep(pep, now) if pep.is_enabled else PepFacts(), now)
+def want(pep: Pep, now: datetime, devices: Iterable[int] | None = None) -> Desired:
+    """Return what the PEP must hold, of these devices or of all. One that is switched off must hold nothing."""
+    return compile_state(facts.for_pep(pep, now, devices) if pep.is_enabled else PepFacts(), now)
 
 
-def document(turn: turns.Turn, reading: Reading, hello: Hello, now: datetime) -> Mapping[str, object]:
+def _addresses(devices: Iterable[int]) -> tuple[str, ...]:
+    """Return the addresses that are these devices' still: one that rests is, one that went to another device is not."""
+    kept = Device.objects.filter(pk__in=list(devices), address_freed_at=None).order_by("pk")
+    return tuple(address for device in kept for address in device.addresses)
+
+
+def document(turn: Turn, reading: Reading, hello: Hello, now: datetime) -> Mapping[str, object]:
     """Return the request that carries the turn's generation. A turn that has run out carries nothing any more."""
     if now >= turn.busy_until:
         raise TransportError(f"this pass over {reading.pep.name} took too long: the next one starts anew")
@@ -108,7 +119,7 @@ def document(turn: turns.Turn, reading: Reading, hello: Hello, now: datetime) ->
         "nonce": hello.nonce,
         "sent_at": now.timestamp(),
         "lease": min(reading.pep.lease_seconds, LONGEST_LEASE),
-        "scope": None,
+        "scope": None if reading.scope is None else {"devices": list(reading.scope), "resources": []},
         "state": to_json(reading.desired.state),
     }
 

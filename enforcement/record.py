@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -31,30 +32,35 @@ MOST_BEHIND = 10**9  # passes: decades of them
 Ended = tuple[str, datetime]  # the error, and when the next pass is due
 
 
-def reached(turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enforcement], answer: Answer, at: datetime) -> Ended:
-    """Write down a receipt and all that follows from it."""
+def reached(
+    turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enforcement], answer: Answer, at: datetime, *, served: Iterable[int] = ()
+) -> Ended:
+    """Write down a receipt and all that follows from it. `served`: rows of `turns.touched` that it answers."""
     receipt, before = answer.receipt, PepStatus.objects.get(pk=pep.pk)
-    error = _complaint(pep, desired, answer)
-    failures = 0 if receipt.is_whole else before.failures + 1
-    values = {
+    error, failures = _complaint(pep, desired, answer), 0 if receipt.is_whole else before.failures + 1
+    values: dict[str, Any] = {
         "reached_at": at,
-        "agreed_at": at if receipt.is_whole else before.agreed_at,
-        "failing_since": None if receipt.is_whole else before.failing_since or at,
-        "error": error,
-        "failures": failures,
         "agent_version": receipt.agent,
         "skew_seconds": round(receipt.now - at.timestamp(), 3),
         "generation": _catch_up(turn.generation, answer.hello.generation),
     }
+    speaks_for_all = turn.is_whole or not receipt.is_whole  # that some devices stand well says nothing of the others
+    if speaks_for_all:
+        values |= {
+            "agreed_at": at if receipt.is_whole else before.agreed_at,
+            "failing_since": None if receipt.is_whole else before.failing_since or at,
+            "error": error,
+            "failures": failures,
+        }
     with transaction.atomic():
-        ours, due_at = turns.finish(turn, due_at=_next(pep, desired, failures, at), **values)
+        ours, due_at = turns.finish(turn, due_at=_next(pep, desired, failures, at, is_whole=turn.is_whole), served=served, **values)
         if ours:
             settled = standing.settle(rows, desired, standing.Seen(at, receipt))
-            _keep_receipt(pep, desired, receipt, at)
+            _keep_receipt(turn, pep, desired, receipt, at)
             _keep_drift(pep, receipt, at)
             _keep_handshakes(pep, desired, receipt)
             _tell(pep, turn, settled, receipt, at)  # the audit log last: everybody waits for its end
-            if bool(before.failing_since) == receipt.is_whole:
+            if speaks_for_all and bool(before.failing_since) == receipt.is_whole:
                 _tell_health(pep, "pep.recovered" if receipt.is_whole else "pep.failing", error, at)
     return error, due_at
 
@@ -72,7 +78,7 @@ def unread(turn: turns.Turn, error: str, at: datetime) -> Ended:
     """Write down that a pass failed, and when to try again."""
     before = PepStatus.objects.select_related("pep").get(pk=turn.pep_id)
     failures = before.failures + 1
-    values = {"error": error, "failures": failures, "failing_since": before.failing_since or at}
+    values: dict[str, Any] = {"error": error, "failures": failures, "failing_since": before.failing_since or at}
     with transaction.atomic():
         ours, due_at = turns.finish(turn, due_at=at + turns.backoff(failures), **values)
         if ours and not before.failing_since:
@@ -97,8 +103,10 @@ def _complaint(pep: Pep, desired: Desired, answer: Answer) -> str:
     return "; ".join(found)
 
 
-def _next(pep: Pep, desired: Desired, failures: int, at: datetime) -> datetime:
+def _next(pep: Pep, desired: Desired, failures: int, at: datetime, *, is_whole: bool) -> datetime:
     """Return when to look again: when something ends or begins, before a lease runs out, and now and then anyway."""
+    if failures and not is_whole:
+        return at  # some devices do not stand well: look at everything
     moments = [at + timedelta(seconds=settings.SWEEP_SECONDS)]
     if failures:
         moments.append(at + turns.backoff(failures))
@@ -128,8 +136,8 @@ def _tell_health(pep: Pep, verb: str, error: str, at: datetime) -> None:
     audit.append(verb, actor=None, subject=pep, data={"error": error}, now=at)
 
 
-def _keep_receipt(pep: Pep, desired: Desired, receipt: Receipt, at: datetime) -> None:
-    last = ReceiptRow.objects.filter(pep=pep).first()
+def _keep_receipt(turn: turns.Turn, pep: Pep, desired: Desired, receipt: Receipt, at: datetime) -> None:
+    last = ReceiptRow.objects.filter(pep=pep, is_whole=turn.is_whole).first()
     says = (receipt.digest, list(receipt.why))
     if last and receipt.outcome == "unchanged" and says == (last.digest, last.why):
         return
@@ -140,6 +148,7 @@ def _keep_receipt(pep: Pep, desired: Desired, receipt: Receipt, at: datetime) ->
         digest=receipt.digest,
         wanted_digest=digest(desired.state),
         outcome=receipt.outcome,
+        is_whole=turn.is_whole,
         why=list(receipt.why),
         peers=receipt.peers,
         admissions=receipt.admissions,

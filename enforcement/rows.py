@@ -52,10 +52,10 @@ def wanted(desired: Desired) -> Mapping[Key, Decided]:
     return {(grant_id, each.device_id): each for each in desired.decided if each.decision for grant_id in each.grant_ids}
 
 
-def open_rows(pep: Pep, desired: Desired, now: datetime) -> list[Enforcement]:
-    """Return the rows of everything that is wanted or not yet gone, made where there was none."""
-    keys = wanted(desired)
-    rows = {_key(row): row for row in _rows(pep).exclude(state=State.GONE)}
+def open_rows(pep: Pep, desired: Desired, now: datetime, devices: Iterable[int] | None = None) -> list[Enforcement]:
+    """Return the rows of everything that is wanted or not yet gone, made where there was none. `devices` None: everybody's."""
+    keys, mine = wanted(desired), _rows(pep) if devices is None else _rows(pep).filter(device__in=list(devices))
+    rows = {_key(row): row for row in mine.exclude(state=State.GONE)}
     lacking = [key for key in keys if key not in rows]
     for start in range(0, len(lacking), BATCH):
         grant_ids = {grant_id for grant_id, _device_id in lacking[start : start + BATCH]}

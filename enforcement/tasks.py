@@ -52,10 +52,13 @@ def sweep_due_peps() -> None:
     _ask_for(turns.due(now))
 
 
-def nudge_peps(*, pep_ids: Iterable[int], **_: object) -> None:
-    """Mark the PEPs due, and tell the workers. A broker that is down costs time until the sweep, and nothing else."""
+def nudge_peps(*, pep_ids: Iterable[int], device_ids: Iterable[int] | None = None, **_: object) -> None:
+    """Write down what is to be looked at, and tell the workers. A broker that is down costs time until the sweep, and nothing else."""
     ids = frozenset(pep_ids)
-    turns.mark_due(ids)
+    if device_ids is None:
+        turns.mark_due(ids)
+    else:
+        turns.touch(ids, device_ids)
     _ask_for(sorted(ids))
 
 

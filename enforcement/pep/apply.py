@@ -22,6 +22,7 @@ from enforcement.pep.state import Admission, Placement, State
 from enforcement.pep.wg import Interface
 
 SKEW_SECONDS = 5
+TOUCHED = -1  # no generation: somebody else was here, and a pass over everything has not looked yet
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     _read_back(kernel, memory, seen, placements, request, done)
     structural = keep is not None or bool(todo.drop_placements or todo.replace_placements or todo.add_placements)
     expected = seen.genid + kernel.commits - commits
+    if request.scope is not None and seen.touched:
+        expected = TOUCHED
     _settle(kernel, memory, replace(marks, version=version), request, done, structural=structural, expected=expected)
     done.counts = {"peers": len(memory.peers), "admissions": len(memory.admissions), "placements": len(memory.placements)}
     return done
@@ -151,9 +154,9 @@ def _settle(kernel: Kernel, memory: Memory, marks: Marks, request: Apply, done: 
     marks = replace(
         marks, boot=kernel.boot(), genid=expected, structure=structure, clock=clock if abs(clock - marks.clock) > 1 else marks.clock
     )
-    if kernel.generation() != expected:
+    if expected != TOUCHED and kernel.generation() != expected:
         # somebody else committed meanwhile: look at everything next time, and do not vouch for a new structure
-        marks = replace(marks, genid=-1, structure="" if structural else structure)
+        marks = replace(marks, genid=TOUCHED, structure="" if structural else structure)
     held = done.held
     if done.interface.is_unread:
         held = replace(held, peers=tuple(memory.peers.values()))  # nobody removed them: we could not look

@@ -58,14 +58,20 @@ def facts_of_all(pairs: Sequence[tuple[Device, Resource]], now: datetime) -> dic
     return found
 
 
-def for_pep(pep: Pep, now: datetime) -> PepFacts:
-    """Read everything that this PEP may have to hold, in a constant number of queries; call it within one snapshot."""
+def for_pep(pep: Pep, now: datetime, devices: Iterable[int] | None = None) -> PepFacts:
+    """Read everything that this PEP may have to hold, in a constant number of queries; call it within one snapshot.
+
+    With `devices`, only what concerns these, and the placements of what they may reach.
+    """
     placed = Placement.objects.filter(pep=pep, resource__retired_at=None)
+    which = Q(devices__isnull=False) if devices is None else Q(devices__in=list(devices))
+    here = Grant.objects.unfinished(now).filter(which, resource__in=placed.values("resource"))
+    rows = list(here.order_by("devices__id", "resource_id", "id").values_list(*PAIR_COLUMNS))
+    if devices is not None:
+        placed = placed.filter(resource__slug__in={row[5] for row in rows})
     placements = [
         _placement_facts(each) for each in placed.select_related("resource").prefetch_related("resource__ports").order_by("resource_id")
     ]
-    here = Grant.objects.unfinished(now).filter(resource__in=placed.values("resource"), devices__isnull=False)
-    rows = list(here.order_by("devices__id", "resource_id", "id").values_list(*PAIR_COLUMNS))
     owners = {row[12] for row in rows}
     proofs, groups, terms = _latest_proofs(owners), _groups(owners), _terms({row[4] for row in rows})
     together = defaultdict(list)

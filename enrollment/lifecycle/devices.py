@@ -55,7 +55,7 @@ def rotate_key(device: Device, *, public_key: str, key_origin: str, actor: User 
             notices.tell_device_owner(device, "was given a new key", actor=actor, key=key)
             data = {**_about(device), "from_key": keys.fingerprint(old), "to_key": keys.fingerprint(key), "key_origin": key_origin}
             audit.append("device.key_rotated", actor=actor, subject=device, data=data, now=now)
-            nudge(peps_of_device(device))
+            nudge(peps_of_device(device), devices=[device.pk])
     except IntegrityError as error:
         raise Refused(keys.KNOWN_ALREADY) from error
     device.refresh_from_db()
@@ -171,7 +171,7 @@ def _move(device: Device, verb: str, before: tuple[str, ...], after: str, *, act
         data = {**_about(device), "from": was, "to": after, "reason": reason}
         audit.append(f"device.{verb}", actor=actor, subject=device, data=data, now=now)
         tell_withdrawn(withdrawn, actor=actor, why="the device was retired", now=now)
-        nudge(peps_of_device(device))
+        nudge(peps_of_device(device), devices=[device.pk])
 
 
 def _about(device: Device) -> dict[str, object]:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from enrollment import audit, notices
-from enrollment.lifecycle.reach import peps_of_resource
+from enrollment.lifecycle.reach import devices_of, peps_of_resource
 from enrollment.lifecycle.withdrawals import close
 from enrollment.models import AccessRequest, Device, Grant
 from enrollment.signals import nudge
@@ -65,7 +65,7 @@ def _move(grant: Grant, verb: str, after: str, now: datetime) -> bool:
     if mine:
         grant.state = after
         audit.append(f"grant.{verb}", actor=None, subject=grant, data={"grant": grant.pk, "from": before, "to": after}, now=now)
-        nudge(peps_of_resource(grant.resource))
+        nudge(peps_of_resource(grant.resource), devices=devices_of([grant]))
     return mine
 
 

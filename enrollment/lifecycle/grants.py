@@ -8,7 +8,7 @@ from django.db import transaction
 
 from enrollment import audit, facts, notices
 from enrollment.lifecycle.outcomes import conflict_over_grant, refuse_if
-from enrollment.lifecycle.reach import peps_of_resource
+from enrollment.lifecycle.reach import devices_of, peps_of_resource
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.lifecycle.words import TEXT_LENGTH
 from enrollment.models import AccessRequest, Grant, User
@@ -38,7 +38,7 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> N
             }
             audit.append("grant.revoked", actor=actor, subject=each, data=data, now=now)
         tell_withdrawn(withdrawn, actor=actor, why="the grant it was to extend was revoked", now=now)
-        nudge(peps_of_resource(grant.resource))
+        nudge(peps_of_resource(grant.resource), devices=devices_of([grant, *following]))
     notices.tell_owner(grant, "was revoked", reason, actor=actor)
 
 

@@ -19,7 +19,7 @@ from django.db import transaction
 from enrollment import audit, facts
 from enrollment.lifecycle.grants import end_for_good
 from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
-from enrollment.lifecycle.reach import peps_of_user
+from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.models import AccessRequest, Grant, IdentityProof, Membership, User
 from enrollment.signals import nudge
@@ -60,7 +60,7 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
     data = {"user": user.pk, "auth_time": proven, "acr": acr, "amr": list(amr), "group_ids": sorted(after), "groups": named}
     audit.append("user.signed_in", actor=user, subject=user, data=data, now=now)
     if proven or before != after:
-        nudge(peps_of_user(user))
+        nudge(peps_of_user(user), devices=devices_of_user(user))
 
 
 @transaction.atomic
@@ -81,7 +81,7 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
     for grant in ended:
         audit.append("grant.revoked", actor=actor, subject=grant, data={"grant": grant.pk, "to": "revoked", "reason": "left"}, now=now)
-    nudge(peps)
+    nudge(peps, devices=devices_of_user(user))
 
 
 @transaction.atomic
@@ -92,7 +92,7 @@ def enable_user(user: User, *, actor: User | None, now: datetime) -> None:
         raise Conflict("The account was enabled already.")
     user.refresh_from_db()
     audit.append("user.enabled", actor=actor, subject=user, data={"user": user.pk, "from": "disabled", "to": "active"}, now=now)
-    nudge(peps_of_user(user))
+    nudge(peps_of_user(user), devices=devices_of_user(user))
 
 
 def set_flags(user: User) -> None:

@@ -37,7 +37,7 @@ def approve(request: AccessRequest, *, reviewer: User, now: datetime, seconds: i
     if grant:
         _tell_grant(grant, devices, reviewer, now)
         request.state, request.closed_at, request.closed_by = fresh.state, fresh.closed_at, fresh.closed_by
-        nudge(peps_of_resource(fresh.resource))
+        nudge(peps_of_resource(fresh.resource), devices=[device.pk for device in devices])
     else:
         notices.ask_approvers(fresh)
     return grant

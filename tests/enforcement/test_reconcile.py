@@ -209,7 +209,7 @@ def test_a_worker_that_stalled_with_old_facts_opens_nothing_and_writes_nothing(w
     grant = world.grant()
     turns.mark_due([world.pep.pk])
     stalled = turns.take(world.pep.pk, timezone.now())
-    reading = read(world.pep.pk, timezone.now())
+    reading = read(stalled, timezone.now())
     world.revoke(grant)
     PepStatus.objects.update(busy_until=turns.AT_ONCE)  # its time has run out
     world.reconcile()
@@ -223,7 +223,7 @@ def test_a_pass_that_took_too_long_sends_nothing(world):
     world.grant()
     turns.mark_due([world.pep.pk])
     turn = turns.take(world.pep.pk, timezone.now() - timedelta(hours=1))
-    reading = read(world.pep.pk, timezone.now())
+    reading = read(turn, timezone.now())
     with pytest.raises(transport.TransportError, match="took too long"):
         transport.ask("pep-1", lambda hello: document(turn, reading, hello, timezone.now()))
     assert world.gateway.admitted() == set()

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 
 from enforcement import turns
-from enforcement.models import PepStatus
-from tests.factories import a_pep
+from enforcement.models import PepStatus, Touched
+from tests.factories import a_device, a_pep, a_person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -88,6 +88,65 @@ def test_an_id_of_nobody_changes_nothing(pep, forged):
     turns.mark_due([forged])
     assert turns.take(forged, NOW) is None
     assert (PepStatus.objects.count(), turns.due(NOW)) == (1, [])
+
+
+class TestATouchedDevice:
+    """It is looked at without a pass over everything."""
+
+    @pytest.fixture
+    def device(self, pep):
+        turns.finish(turns.take(pep.pk, NOW), due_at=LATER)
+        return a_device(a_person("alice"))
+
+    @pytest.fixture
+    def touched(self, pep, device):
+        Touched.objects.all().delete()
+        turns.touch([pep.pk], [device.pk])
+
+    def test_gives_a_turn_though_the_pep_is_not_due(self, pep, device, touched):
+        assert turns.due(NOW) == [pep.pk]
+        turn = turns.take(pep.pk, NOW)
+        assert (turn.is_whole, list(turns.touched(pep.pk).values())) == (False, [device.pk])
+
+    def test_that_was_served_needs_no_further_turn_and_the_next_look_at_everything_stays_due(self, pep, touched):
+        turn, served = turns.take(pep.pk, NOW), turns.touched(pep.pk)
+        assert turns.finish(turn, due_at=LATER + SECOND, served=served) == (True, LATER)
+        assert turns.take(pep.pk, NOW) is None
+
+    def test_may_bring_the_next_look_at_everything_forward(self, pep, touched):
+        turn, served = turns.take(pep.pk, NOW), turns.touched(pep.pk)
+        assert turns.finish(turn, due_at=NOW + SECOND, served=served) == (True, NOW + SECOND)
+
+    def test_while_a_pass_is_under_way_is_not_lost(self, pep, device, touched):
+        turn, served = turns.take(pep.pk, NOW), turns.touched(pep.pk)
+        turns.touch([pep.pk], [device.pk])
+        assert turns.finish(turn, due_at=LATER, served=served) == (True, turns.AT_ONCE)
+        assert list(turns.touched(pep.pk).values()) == [device.pk]
+
+    def test_stays_touched_when_its_pass_fails(self, pep, device, touched):
+        turns.finish(turns.take(pep.pk, NOW), due_at=LATER)
+        assert list(turns.touched(pep.pk).values()) == [device.pk]
+
+    def test_is_served_by_a_look_at_everything_too(self, pep, touched):
+        turns.mark_due([pep.pk])
+        turn, served = turns.take(pep.pk, NOW), turns.touched(pep.pk)
+        assert turn.is_whole
+        assert turns.finish(turn, due_at=LATER, served=served) == (True, LATER)
+
+    def test_gives_no_turn_while_somebody_has_it(self, pep, touched):
+        turns.take(pep.pk, NOW)
+        assert turns.take(pep.pk, NOW + SECOND) is None
+
+    def test_among_too_many_makes_everything_due(self, pep, device, touched, monkeypatch):
+        monkeypatch.setattr(turns, "MOST_TOUCHED", 0)
+        turns.touch([pep.pk], [device.pk])
+        assert turns.take(pep.pk, NOW).is_whole
+
+    def test_on_a_pep_that_has_no_row_yet_makes_everything_due_there(self, device):
+        new = a_pep(2)
+        PepStatus.objects.filter(pk=new.pk).delete()
+        turns.touch([new.pk], [device.pk])
+        assert turns.take(new.pk, NOW).is_whole
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1000, 60)])
