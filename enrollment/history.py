@@ -36,6 +36,11 @@ class World:
         "user.disabled",
         "user.enabled",
         "device.enrolled",
+        "device.approved",
+        "device.refused",
+        "device.reported_lost",
+        "device.found",
+        "device.key_rotated",
         "device.suspended",
         "device.resumed",
         "device.retired",
@@ -60,6 +65,10 @@ class World:
         if step is not None:
             step(data)
 
+    def state_of(self, device_id: int) -> str:
+        """Return a device's state; of one that is not told of, what enrolling makes it."""
+        return self._states.get(device_id, "enrolled")
+
     def pairs(self, at: datetime) -> Iterable[Past]:
         """Yield each device and resource that a grant names and that is not over at this moment."""
         together: dict[tuple[int, int], list[int]] = {}
@@ -80,7 +89,7 @@ class World:
             proven_at=self._proven.get(user_id),
             device_id=device["id"],
             device_owner_id=device["owner"],
-            device_state=self._states.get(device["id"], "enrolled"),
+            device_state=self.state_of(device["id"]),
             resource_is_retired=resource_id in self._retired,
             user_groups=self._groups.get(user_id, frozenset()),
             grants=tuple(named),
@@ -99,9 +108,15 @@ class World:
         self._disabled.discard(data["user"])
 
     def _device_moved(self, data: dict[str, Any]) -> None:
-        self._states[data["device"]] = data["to"]
+        """Take the state over. A device that was reported lost stays so through whatever else is done to it, but for another key."""
+        self._states[data["device"]] = "lost" if data.get("is_lost") and data["to"] == "suspended" else data["to"]
 
-    _device_enrolled = _device_suspended = _device_resumed = _device_retired = _device_moved
+    _device_enrolled = _device_approved = _device_refused = _device_found = _device_moved
+    _device_suspended = _device_reported_lost = _device_resumed = _device_retired = _device_moved
+
+    def _device_key_rotated(self, data: dict[str, Any]) -> None:
+        if self._states.get(data["device"]) == "lost":
+            self._states[data["device"]] = "suspended"
 
     def _resource_retired(self, data: dict[str, Any]) -> None:
         self._retired.add(data["resource"])

@@ -27,6 +27,7 @@ MOST_TRIES = 12
 LONGEST_WAIT = timedelta(hours=4)
 KEPT = timedelta(days=30)
 NOT_YOU = "If this was not you, report the device lost on its page, which cuts it off at once, and tell an admin."
+NOT_YOU_YET = "If this was not you, retire it on its page, and tell an admin."
 NOT_EXPECTED = "If you did not expect this, ask an admin."
 BATCH = 500  # the next beat goes on
 
@@ -41,6 +42,17 @@ def ask_approvers(request: AccessRequest) -> None:
         f"{settings.PUBLIC_URL}/admin/enrollment/accessrequest/{request.pk}/change/\n"
     )
     _later(facts.approvers_of(request), subject, text)
+
+
+def ask_admins(device: Device) -> None:
+    """Tell every admin who may let it in that a device waits."""
+    admins = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=device.owner_id)
+    text = (
+        f"{device.owner} enrolled a device, {device.name}. It reaches nothing until an admin approves it.\n"
+        f"Fingerprint of its key, which its owner sees too: {keys.fingerprint(device.public_key)}\n\n"
+        f"{settings.PUBLIC_URL}/admin/enrollment/device/{device.pk}/change/\n"
+    )
+    _later(admins, f"A device of {device.owner} waits for approval", text)
 
 
 def tell_requester(request: AccessRequest, what: str, more: str) -> None:
@@ -62,9 +74,13 @@ def tell_device_owner(device: Device, what: str, *, actor: User | None, key: str
     text = (
         f"Your device {device.name} {what}{by}.\n{f'Reason: {reason}' if reason else ''}\n"
         f"Fingerprint of its key: {keys.fingerprint(key or device.public_key)}\n\n"
-        f"{NOT_YOU if device.state == Device.State.ENROLLED else NOT_EXPECTED}\n{settings.PUBLIC_URL}/devices/{device.pk}/\n"
+        f"{_advice(device)}\n{settings.PUBLIC_URL}/devices/{device.pk}/\n"
     )
     _later([device.owner], f"Your device {device.name} {what}", text)
+
+
+def _advice(device: Device) -> str:
+    return {Device.State.ENROLLED: NOT_YOU, Device.State.PENDING: NOT_YOU_YET}.get(Device.State(device.state), NOT_EXPECTED)
 
 
 def send_due(now: datetime) -> int:

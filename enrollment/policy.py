@@ -77,6 +77,7 @@ def device_is_enrolled(facts: Facts, grant: GrantFacts) -> Until:
     otherwise = {
         "pending": "The device waits for approval.",
         "suspended": "The device is suspended. Resume it, or ask an admin.",
+        "lost": "The device was reported lost. Once you have it back, give it a new key; otherwise retire it.",
         "retired": "The device is retired. Enrol a new one.",
     }.get(facts.device_state, "The device is not enrolled.")
     return _always_if(facts.device_state == "enrolled", otherwise)

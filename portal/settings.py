@@ -145,6 +145,7 @@ TIME_ZONE = "UTC"
 OVERLAY = tuple(ipaddress.ip_network(prefix) for prefix in words("LYCHGATE_OVERLAY", "10.89.0.0/16,fd89::/48"))
 DEVICE_POOLS = tuple(ipaddress.ip_network(prefix) for prefix in words("LYCHGATE_DEVICE_POOLS", "10.89.0.0/18,fd89::/64"))
 DEVICE_LIMIT = whole("LYCHGATE_DEVICE_LIMIT", 5, 1, 100)
+ENROLMENT_NEEDS_APPROVAL = truth("LYCHGATE_ENROLMENT_NEEDS_APPROVAL")  # an admin lets each new device in
 QUARANTINE_SECONDS = whole("LYCHGATE_QUARANTINE_SECONDS", 86400, 0)
 
 # How the portal reaches a PEP: {"pep-1": ["argv", "of", "the", "agent"]}. Set by the operator, never typed in the admin.

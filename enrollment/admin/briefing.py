@@ -59,7 +59,7 @@ def briefings(requests: Iterable[AccessRequest], viewer: User, now: datetime) ->
 
 def device_line(device: Device) -> str:
     """Return a device with its kind and addresses."""
-    return f"{device.name} ({device.get_kind_display()}; {', '.join(device.addresses) or _('no address')}; {device.get_state_display()})"
+    return f"{device.name} ({device.get_kind_display()}; {', '.join(device.addresses) or _('no address')}; {device.condition_in_words})"
 
 
 def ports_of(request: AccessRequest) -> str:

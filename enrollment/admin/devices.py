@@ -1,4 +1,4 @@
-"""Devices: to look at, and to suspend, resume or retire."""
+"""Devices: to look at, to let in or refuse, and to suspend, resume, report lost or retire."""
 
 from __future__ import annotations
 
@@ -9,12 +9,34 @@ from django.contrib import admin
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import keys, lifecycle
+from enrollment import lifecycle
+from enrollment.admin.filters import DeviceFilter
 from enrollment.admin.mixins import Frozen, keeps
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin_forms.answers import NothingForm, ReasonForm
 from enrollment.models import Device, User
+from enrollment.models.devices import LOST
 
 State = Device.State
+LETTING_IN = "admin/enrollment/let_in.html"
+OFFERED: dict[str, set[str]] = {
+    "approve": {State.PENDING},
+    "refuse": {State.PENDING},
+    "suspend": {State.ENROLLED},
+    "resume": {State.SUSPENDED},  # a lost one needs another key first
+    "lost": {State.ENROLLED, State.SUSPENDED},
+    "retire": {State.PENDING, State.ENROLLED, State.SUSPENDED, LOST},
+}
+
+
+def approve(device: Device, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.approve_device(device, actor=actor, now=now)
+    return gettext("Approved. Its owner can ask for access with it now.")
+
+
+def refuse(device: Device, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.refuse_device(device, actor=actor, reason=given["reason"], now=now)
+    return gettext("Refused for good. Its key is never accepted.")
 
 
 def suspend(device: Device, actor: User, given: Answers, now: datetime) -> str:
@@ -27,6 +49,11 @@ def resume(device: Device, actor: User, given: Answers, now: datetime) -> str:
     return gettext("Resumed.")
 
 
+def report_lost(device: Device, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.report_lost(device, actor=actor, reason=given["reason"], now=now)
+    return gettext("Reported lost. Its access stops until its owner has given it a new key and an admin has resumed it.")
+
+
 def retire(device: Device, actor: User, given: Answers, now: datetime) -> str:
     lifecycle.retire_device(device, actor=actor, reason=given["reason"], now=now)
     return gettext("Retired for good. Its key is never accepted again.")
@@ -37,26 +64,29 @@ class DeviceAdmin(Frozen, VerbAdmin):
     """Everybody's devices."""
 
     verbs = (
+        Verb("approve", _("Approve …"), _("Let in?"), _("Approve"), approve, keeps, NothingForm, LETTING_IN),
+        Verb("refuse", _("Refuse …"), _("Refuse for good?"), _("Refuse"), refuse, keeps, ReasonForm, LETTING_IN, is_grave=True),
         Verb("suspend", _("Suspend …"), _("Suspend until resumed?"), _("Suspend"), suspend, keeps, is_grave=True),
         Verb("resume", _("Resume …"), _("Resume?"), _("Resume"), resume, keeps),
+        Verb("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps, is_grave=True),
         Verb("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, is_grave=True),
     )
-    list_display = ["name", "owner", "kind", "state", "address_v4", "address_v6", "enrolled_at"]
-    list_filter = ["state", "kind", "key_origin"]
+    list_display = ["name", "owner", "kind", "condition", "address_v4", "address_v6", "enrolled_at"]
+    list_filter = [DeviceFilter, "kind", "key_origin"]
     list_select_related = ["owner"]
     search_fields = ["name", "owner__name", "owner__email", "address_v4", "address_v6", "public_key"]
     search_help_text = _("Name, owner, address or key")
     readonly_fields = (
-        *("name", "owner", "kind", "state", "public_key", "fingerprint", "key_origin", "address_v4", "address_v6"),
-        *("enrolled_at", "suspended_at", "suspended_by", "retired_at", "address_freed_at"),
+        *("name", "owner", "kind", "condition", "public_key", "fingerprint", "key_origin", "address_v4", "address_v6"),
+        *("enrolled_at", "approved_at", "approved_by", "suspended_at", "suspended_by", "lost_at", "lost_by"),
+        *("retired_at", "retired_by", "refusal", "address_freed_at"),
     )
     fields = readonly_fields
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
-        states = {"suspend": {State.ENROLLED}, "resume": {State.SUSPENDED}, "retire": {State.PENDING, State.ENROLLED, State.SUSPENDED}}
         taken_over = verb.name == "suspend" and obj.state == State.SUSPENDED and obj.suspended_by_id == obj.owner_id
-        return taken_over or obj.state in states[verb.name]
+        return taken_over or obj.condition in OFFERED[verb.name]
 
-    @admin.display(description=_("fingerprint"))
-    def fingerprint(self, device: Device) -> str:
-        return keys.fingerprint(device.public_key)
+    @admin.display(description=_("state"), ordering="state")
+    def condition(self, device: Device) -> str:
+        return device.condition_in_words

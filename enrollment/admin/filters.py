@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment import facts
 from enrollment.admin.mixins import answers, viewer
-from enrollment.models import AccessRequest, Grant, User
+from enrollment.models import AccessRequest, Device, Grant, User
+from enrollment.models.devices import LOST
 
 ALL = "all"
 
@@ -63,6 +64,21 @@ class RequestFilter(DefaultFilter):
         if self.value() == "mine" and answers(request):
             return queryset.filter(pk__in=facts.to_answer(viewer(request), now).values("pk"))
         return queryset.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
+
+
+class DeviceFilter(admin.SimpleListFilter):
+    """What waits to be let in first; lost ones beside the merely suspended."""
+
+    title = _("state")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - as Django's
+        return [*((value, label) for value, label in Device.State.choices), (LOST, _("reported lost"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == LOST:
+            return queryset.filter(state=Device.State.SUSPENDED, lost_at__isnull=False)
+        return queryset.filter(state=self.value()) if self.value() in Device.State.values else queryset
 
 
 class GrantFilter(DefaultFilter):

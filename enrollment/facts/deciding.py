@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 from django.db.models import Max, Q, Window
 from django.db.models.functions import RowNumber
 
 from enrollment.models import Device, Grant, IdentityProof, Membership, Pep, Placement, PolicyVersion, Resource, User
+from enrollment.models.devices import condition_of
 from enrollment.values import DeviceFacts, Facts, GrantFacts, Pair, PepFacts, PlacementFacts
 
 MOST_GRANTS = 200  # of one person for one resource; the ones that end last
@@ -29,6 +31,7 @@ PAIR_COLUMNS = (
     "devices__address_v6",
     "devices__owner_id",
     "devices__owner__is_active",
+    "devices__lost_at",
 )
 
 
@@ -50,7 +53,7 @@ def facts_of_all(pairs: Sequence[tuple[Device, Resource]], now: datetime) -> dic
             proven_at=proofs.get(device.owner_id),
             device_id=device.pk,
             device_owner_id=device.owner_id,
-            device_state=device.state,
+            device_state=device.condition,
             resource_is_retired=resource.retired_at is not None,
             user_groups=groups[device.owner_id],
             grants=tuple(theirs[:MOST_GRANTS]),
@@ -81,19 +84,20 @@ def for_pep(pep: Pep, now: datetime, devices: Iterable[int] | None = None) -> Pe
     for (device_id, slug), same in together.items():
         first = same[0]
         grants = tuple(GrantFacts(r[0], r[1], frozenset({device_id}), r[2], r[3], True, *terms[r[4]]) for r in same)  # noqa: FBT003 - only open ones
-        facts = Facts(first[13], proofs.get(first[12]), device_id, first[12], first[8], False, groups[first[12]], grants)  # noqa: FBT003 - not retired
-        pairs.append(Pair(_device_of(first), slug, facts, tuple(grant.id for grant in grants)))
+        device = _device_of(first)
+        facts = Facts(first[13], proofs.get(first[12]), device_id, first[12], device.state, False, groups[first[12]], grants)  # noqa: FBT003 - not retired
+        pairs.append(Pair(device, slug, facts, tuple(grant.id for grant in grants)))
     return PepFacts(tuple(placements), tuple(pairs))
 
 
 def device_facts(device: Device) -> DeviceFacts:
     v4, v6 = _v4(device.address_v4), _v6(device.address_v6)
-    return DeviceFacts(device.pk, device.owner_id, device.name, device.state, device.public_key, v4, v6)
+    return DeviceFacts(device.pk, device.owner_id, device.name, device.condition, device.public_key, v4, v6)
 
 
-def _device_of(row: tuple[object, ...]) -> DeviceFacts:
+def _device_of(row: tuple[Any, ...]) -> DeviceFacts:
     key, v4, v6 = str(row[9]), _v4(row[10]), _v6(row[11])
-    return DeviceFacts(int(str(row[6])), int(str(row[12])), str(row[7]), str(row[8]), key, v4, v6)
+    return DeviceFacts(row[6], row[12], row[7], condition_of(row[8], row[14]), key, v4, v6)
 
 
 def _grants_about(pairs: Sequence[tuple[Device, Resource]]) -> dict[int, list[GrantFacts]]:

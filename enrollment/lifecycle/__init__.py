@@ -5,7 +5,9 @@ audit event, and after the commit a nudge to the PEPs concerned. Who comes secon
 Conflict that says who decided and when; who may not gets a Refused with all the reasons.
 """
 
-from enrollment.lifecycle.devices import enrol_device, resume_device, retire_device, rotate_key, suspend_device
+from enrollment.lifecycle.device_keys import bring_back_device, rotate_key
+from enrollment.lifecycle.device_states import approve_device, refuse_device, report_lost, resume_device, retire_device, suspend_device
+from enrollment.lifecycle.devices import enrol_device
 from enrollment.lifecycle.due import activate_due, expire_due, free_addresses, lapse_due
 from enrollment.lifecycle.estate import estate_changed, new_policy_version, retire_resource
 from enrollment.lifecycle.grants import revoke
@@ -19,6 +21,8 @@ __all__ = [
     "Refused",
     "activate_due",
     "approve",
+    "approve_device",
+    "bring_back_device",
     "cancel_request",
     "deny",
     "disable_user",
@@ -29,6 +33,8 @@ __all__ = [
     "free_addresses",
     "lapse_due",
     "new_policy_version",
+    "refuse_device",
+    "report_lost",
     "request_access",
     "resume_device",
     "retire_device",

@@ -44,12 +44,26 @@ def conflict_over_grant(grant: Grant) -> Conflict:
 
 
 def conflict_over_device(device: Device) -> Conflict:
-    row = Device.objects.select_related("suspended_by").get(pk=device.pk)
+    row = Device.objects.select_related("suspended_by", "retired_by", "lost_by").get(pk=device.pk)
     if row.state == Device.State.RETIRED:
-        return Conflict(_sentence("The device", "retired", None, row.retired_at))
+        return Conflict(_sentence("The device", "refused" if row.refusal else "retired", row.retired_by, row.retired_at))
+    if row.state == Device.State.PENDING:
+        return Conflict("The device waits for approval.")
+    if row.is_lost:
+        return Conflict(_sentence("The device", "reported lost", row.lost_by, row.lost_at))
     if row.state == Device.State.SUSPENDED:
         return Conflict(_sentence("The device", "suspended", row.suspended_by, row.suspended_at))
     return Conflict("The device was changed meanwhile. Look again.")
+
+
+def conflict_over_approval(device: Device) -> Conflict:
+    """Look up who let the device in or turned it away; where nobody did, what else became of it."""
+    row = Device.objects.select_related("approved_by").get(pk=device.pk)
+    if row.approved_at and row.state != Device.State.RETIRED:
+        return Conflict(_sentence("The device", "approved", row.approved_by, row.approved_at))
+    if row.state == Device.State.ENROLLED:
+        return Conflict("The device needs no approval: it is enrolled.")
+    return conflict_over_device(device)
 
 
 def _sentence(what: str, said: str, who: User | None, when: datetime | None) -> str:

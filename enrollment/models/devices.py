@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+
+from enrollment import keys
+
+LOST = "lost"
+
+
+def condition_of(state: str, lost_at: datetime | None) -> str:
+    """Return `lost` for a device that is suspended because its key may be in other hands, else its state."""
+    return LOST if lost_at and state == Device.State.SUSPENDED else state
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
@@ -16,6 +26,10 @@ class DeviceQuerySet(models.QuerySet["Device"]):
     def usable(self) -> DeviceQuerySet:
         """Devices that could carry access now."""
         return self.filter(state=Device.State.ENROLLED)
+
+    def to_let_in(self) -> DeviceQuerySet:
+        """Devices that wait for an admin's approval."""
+        return self.filter(state=Device.State.PENDING)
 
 
 class Device(models.Model):
@@ -47,11 +61,21 @@ class Device(models.Model):
     address_v4 = models.GenericIPAddressField(_("IPv4"), protocol="IPv4", null=True, editable=False)
     address_v6 = models.GenericIPAddressField(_("IPv6"), protocol="IPv6", null=True, editable=False)
     enrolled_at = models.DateTimeField()
+    approved_at = models.DateTimeField(null=True, blank=True)  # only where enrolment needs approval
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
     )
+    lost_at = models.DateTimeField(null=True, blank=True)  # its key may be in other hands: only another one brings it back
+    lost_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False)
     retired_at = models.DateTimeField(null=True, blank=True)
+    retired_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    refusal = models.TextField(_("refused because"), max_length=1000, blank=True)  # of one that was never let in
     address_freed_at = models.DateTimeField(null=True, blank=True)  # quarantine over: no PEP held it, and the rest is done
 
     objects = DeviceQuerySet.as_manager()
@@ -75,6 +99,9 @@ class Device(models.Model):
             ),
             models.CheckConstraint(condition=Q(address_freed_at=None) | Q(state="retired"), name="device_address_rests_first"),
             models.CheckConstraint(condition=Q(slot__isnull=False) | Q(address_freed_at__isnull=False), name="device_slot_kept"),
+            models.CheckConstraint(condition=Q(lost_at=None) | Q(state__in=["suspended", "retired"]), name="device_lost_is_cut_off"),
+            models.CheckConstraint(condition=Q(approved_by=None) | ~Q(approved_by=F("owner")), name="device_not_let_in_by_its_owner"),
+            models.CheckConstraint(condition=Q(refusal="") | Q(state="retired"), name="device_refused_is_retired"),
         ]
 
     def __str__(self) -> str:
@@ -84,6 +111,26 @@ class Device(models.Model):
     def addresses(self) -> tuple[str, ...]:
         """Return the overlay addresses, IPv4 first."""
         return tuple(address for address in (self.address_v4, self.address_v6) if address)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return its key in a form to compare by eye."""
+        return keys.fingerprint(self.public_key)
+
+    @property
+    def is_lost(self) -> bool:
+        """Somebody reported it lost, and it has had no other key since."""
+        return self.condition == LOST
+
+    @property
+    def condition(self) -> str:
+        """Return its state as decisions know it: one more than the column has."""
+        return condition_of(self.state, self.lost_at)
+
+    @property
+    def condition_in_words(self) -> str:
+        """Return the same for people."""
+        return str(_("reported lost") if self.is_lost else _("refused") if self.refusal else self.get_state_display())
 
 
 class DeviceKey(models.Model):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from enrollment import keys, lifecycle
+from enrollment import lifecycle
 from enrollment.models import Device
 from enrollment.views.configs import client_file
 from enrollment.views.held import held_back
@@ -41,7 +41,6 @@ def device(request: SignedIn, pk: int) -> HttpResponse:
         "enrollment/device.html",
         {
             "device": found,
-            "fingerprint": keys.fingerprint(found.public_key),
             "file": client_file(found),
             "is_retired": found.state == Device.State.RETIRED,
             "held": _held(found, now),
@@ -81,9 +80,20 @@ def device_retire(request: SignedIn, pk: int) -> HttpResponse:
 @login_required
 @answers_conflicts
 def device_lost(request: SignedIn, pk: int) -> HttpResponse:
-    """Cut it off at once, reversibly: it may be in the other jacket."""
+    """Cut it off at once. It may be in the other jacket; then a new key brings it back."""
     found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.suspend_device(found, actor=request.user, reason="reported lost by its owner", now=timezone.now())
+    lifecycle.report_lost(found, actor=request.user, reason="reported lost by its owner", now=timezone.now())
+    messages.success(request, _("%(device)s is reported lost: its access is being taken away everywhere now.") % {"device": found.name})
+    return redirect("device", pk=found.pk)
+
+
+@require_POST
+@login_required
+@answers_conflicts
+def device_suspend(request: SignedIn, pk: int) -> HttpResponse:
+    """Cut it off for a while, with its key in its owner's hands."""
+    found = get_object_or_404(request.user.devices, pk=pk)
+    lifecycle.suspend_device(found, actor=request.user, reason="suspended by its owner", now=timezone.now())
     messages.success(request, _("%(device)s is suspended: its access is being taken away everywhere now.") % {"device": found.name})
     return redirect("device", pk=found.pk)
 
@@ -91,9 +101,9 @@ def device_lost(request: SignedIn, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 @answers_conflicts
-def device_found(request: SignedIn, pk: int) -> HttpResponse:
-    """Let it back in. Whether its owner may is for the verb to say: an admin's suspension stays."""
+def device_resume(request: SignedIn, pk: int) -> HttpResponse:
+    """Let it back in. Whether its owner may is for the verb to say: an admin's suspension stays, and a lost device needs a new key."""
     found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.resume_device(found, actor=request.user, reason="found again by its owner", now=timezone.now())
+    lifecycle.resume_device(found, actor=request.user, reason="resumed by its owner", now=timezone.now())
     messages.success(request, _("%(device)s may connect again, where it still has access.") % {"device": found.name})
     return redirect("device", pk=found.pk)

@@ -56,13 +56,15 @@ def device_key(request: SignedIn, pk: int) -> HttpResponse:
     now = timezone.now()
     device = get_object_or_404(request.user.devices.exclude(state=Device.State.RETIRED), pk=pk)
     form = KeyForm(request.POST or None)
+    comes_back = device.is_lost and device.suspended_by_id == request.user.pk
+    use = lifecycle.bring_back_device if comes_back else lifecycle.rotate_key
 
-    def rotate(public_key: str) -> Device:
-        lifecycle.rotate_key(device, public_key=public_key, key_origin=form.cleaned_data["way"], actor=request.user, now=now)
-        device.refresh_from_db()
+    def replace(public_key: str) -> Device:
+        use(device, public_key=public_key, key_origin=form.cleaned_data["way"], actor=request.user, now=now)
         return device
 
-    return _answer_once(request, form, rotate) or render(request, "enrollment/device_key.html", {"form": form, "device": device})
+    shown = {"form": form, "device": device, "comes_back": comes_back}
+    return _answer_once(request, form, replace) or render(request, "enrollment/device_key.html", shown)
 
 
 @sensitive_variables("private_key", "config", "shown")

@@ -82,6 +82,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
         "enrollment/request_new.html",
         {
             "form": form,
+            "waiting": request.user.devices.to_let_in(),  # read only where there is no usable one
             "resource": resource,
             "asking": asking,
             "reasons": policy.may_ask(asking, now),

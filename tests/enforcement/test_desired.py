@@ -137,13 +137,13 @@ some_grants = st.lists(
     max_size=4,
     unique_by=lambda grant: grant.id,
 )
-states = st.sampled_from(["enrolled", "suspended", "retired", "pending"])
+states = st.sampled_from(["enrolled", "suspended", "lost", "retired", "pending"])
 
 
 @given(
     some_grants,
     st.booleans(),
-    st.sampled_from(["enrolled", "suspended", "retired", "pending"]),
+    st.sampled_from(["enrolled", "suspended", "lost", "retired", "pending"]),
     st.sampled_from([V4, None]),
     st.sampled_from([V6, None]),
 )

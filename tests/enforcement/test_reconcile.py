@@ -76,6 +76,18 @@ def test_a_suspended_device_is_out_and_a_resumed_one_back_in(world):
     assert (world.row(grant).state, world.row(grant).gone_at, world.gateway.admitted()) == ("in_force", None, BOTH)
 
 
+def test_a_lost_device_is_out_and_comes_back_under_its_new_key_alone(world):
+    grant, old, new = world.grant(), world.laptop.public_key, factories.a_key()
+    world.reconcile()
+    lifecycle.report_lost(world.laptop, actor=world.alice, reason="lost", now=timezone.now())
+    world.reconcile()
+    assert (world.row(grant).state, world.gateway.admitted(), world.gateway.peers()) == ("gone", set(), {})
+    lifecycle.bring_back_device(world.laptop, public_key=new, key_origin="pasted", actor=world.alice, now=timezone.now())
+    world.reconcile()
+    assert (world.row(grant).state, world.gateway.admitted()) == ("in_force", BOTH)
+    assert (set(world.gateway.peers()), old in world.gateway.peers()) == ({new}, False)
+
+
 def test_a_disabled_pep_must_hold_nothing(world):
     grant = world.grant()
     world.reconcile()

@@ -130,14 +130,44 @@ def test_a_new_key_replaces_the_old_one(as_alice, laptop):
     assert DeviceKey.objects.filter(device=laptop).count() == 2
 
 
-def test_a_lost_device_is_cut_off_and_may_come_back(as_alice, laptop):
-    page = as_alice.post(reverse("device-lost", args=[laptop.pk]), follow=True)
+def test_a_suspended_device_is_cut_off_and_may_come_back(as_alice, laptop):
+    page = as_alice.post(reverse("device-suspend", args=[laptop.pk]), follow=True)
     laptop.refresh_from_db()
-    assert laptop.state == "suspended"
+    assert (laptop.state, laptop.lost_at) == ("suspended", None)
     assert "this device reaches nothing" in page.text
-    as_alice.post(reverse("device-found", args=[laptop.pk]))
+    as_alice.post(reverse("device-resume", args=[laptop.pk]))
     laptop.refresh_from_db()
     assert laptop.state == "enrolled"
+
+
+def test_a_lost_device_is_cut_off_and_comes_back_with_a_new_key_only(as_alice, laptop):
+    old, there = laptop.public_key, reverse("device-key", args=[laptop.pk])
+    page = as_alice.post(reverse("device-lost", args=[laptop.pk]), follow=True)
+    assert ("Reported lost at" in page.text, "this device reaches nothing" in page.text, there in page.text) == (True, True, True)
+    resumed = as_alice.post(reverse("device-resume", args=[laptop.pk]))
+    assert (resumed.status_code, "Give it a new key first" in resumed.text) == (422, True)
+    assert "let it in" in as_alice.get(there).text
+    same = as_alice.post(there, form(public_key=old))
+    assert "This key cannot be used here" in same.text
+    laptop.refresh_from_db()
+    assert laptop.condition == "lost"
+    as_alice.post(there, form())
+    laptop.refresh_from_db()
+    assert (laptop.condition, laptop.public_key == old) == ("enrolled", False)
+
+
+def test_a_lost_device_that_an_admin_cut_off_stays_out_with_a_new_key_too(as_alice, laptop, dave):
+    from enrollment import lifecycle  # noqa: PLC0415 - Django must be up
+
+    lifecycle.report_lost(laptop, actor=dave, reason="she called", now=timezone.now())
+    there = reverse("device-key", args=[laptop.pk])
+    assert "ask an admin to resume it" in as_alice.get(reverse("device", args=[laptop.pk])).text
+    assert "stays suspended" in as_alice.get(there).text
+    as_alice.post(there, form())
+    laptop.refresh_from_db()
+    assert (laptop.condition, laptop.suspended_by) == ("suspended", dave)
+    lifecycle.resume_device(laptop, actor=dave, reason="", now=timezone.now())
+    assert laptop.condition == "enrolled"
 
 
 def test_a_lost_device_is_called_cut_off_only_once_the_kernel_was_read_back(as_alice, laptop, grant_of_alice, pep):
@@ -154,7 +184,7 @@ def test_a_device_that_an_admin_suspended_stays_suspended(as_alice, laptop, dave
     from enrollment import lifecycle  # noqa: PLC0415 - Django must be up
 
     lifecycle.suspend_device(laptop, actor=dave, reason="posture", now=timezone.now())
-    page = as_alice.post(reverse("device-found", args=[laptop.pk]))
+    page = as_alice.post(reverse("device-resume", args=[laptop.pk]))
     assert (page.status_code, "An admin suspended this device" in page.text) == (422, True)
 
 
@@ -173,7 +203,7 @@ def test_erin_finds_nothing_where_alice_has_a_device(as_erin, laptop, name):
     assert without_token(theirs) == without_token(nobodys)
 
 
-@pytest.mark.parametrize("name", ["device-retire", "device-lost", "device-found", "device-key"])
+@pytest.mark.parametrize("name", ["device-retire", "device-lost", "device-suspend", "device-resume", "device-key"])
 def test_erin_changes_nothing_of_alices(as_erin, laptop, name):
     before = Device.objects.filter(pk=laptop.pk).values().get()
     answer = as_erin.post(reverse(name, args=[laptop.pk]), form())

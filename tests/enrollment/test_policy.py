@@ -50,6 +50,7 @@ def test_a_grant_holds_from_its_start_and_not_a_moment_earlier():
         ({"user_is_active": False}, "account is disabled"),
         ({"device_state": "suspended"}, "device is suspended"),
         ({"device_state": "retired"}, "device is retired"),
+        ({"device_state": "lost"}, "reported lost"),
         ({"device_state": "pending"}, "waits for approval"),
         ({"device_state": "something new"}, "not enrolled"),
         ({"device_owner_id": 8}, "belongs to somebody else"),

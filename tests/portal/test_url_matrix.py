@@ -69,6 +69,8 @@ EXPECTED = {
     "admin/enrollment/review/*": "sign sign 200 200 200 sign",
     "admin/enrollment/device/re*/": "sign sign 403 403 away sign",
     "admin/enrollment/device/suspend/": "sign sign 403 403 away sign",
+    "admin/enrollment/device/approve/": "sign sign 403 403 away sign",
+    "admin/enrollment/device/lost/": "sign sign 403 403 away sign",
     "admin/enrollment/user/*able/": "sign sign 403 403 away sign",
     "admin/enrollment/resource/retire/": "sign sign 403 403 away sign",
     "admin/*/*/": "sign sign 403 200 200 sign",

@@ -34,19 +34,84 @@ def test_a_retired_device_never_comes_back(admin, laptop, url, words, everything
     before = everything()
     response = admin.post(url("device_resume", laptop.pk), {"reason": "found"})
     assert response.status_code == 409
-    assert "The device was retired on " in words(response)
+    assert "The device was retired by Dave on " in words(response)
     assert everything() == before
 
 
 def test_only_what_can_be_done_is_offered(admin, laptop, url):
     names = [offer["label"] for offer in admin.get(url("device_change", laptop.pk)).context["verbs"]]
-    assert names == ["Suspend", "Retire"]
+    assert names == ["Suspend", "Report lost", "Retire"]
 
 
 def test_an_admin_may_take_over_what_its_owner_suspended(alice, admin, laptop, url, now):
     lifecycle.suspend_device(laptop, actor=alice, reason="left it at home", now=now)
     names = [offer["label"] for offer in admin.get(url("device_change", laptop.pk)).context["verbs"]]
-    assert names == ["Suspend", "Resume", "Retire"]
+    assert names == ["Suspend", "Resume", "Report lost", "Retire"]
+
+
+def test_a_lost_device_is_resumed_by_nobody_before_it_has_another_key(admin, laptop, url, words):
+    admin.post(url("device_lost", laptop.pk), WHY)
+    page = admin.get(url("device_change", laptop.pk))
+    assert [offer["label"] for offer in page.context["verbs"]] == ["Retire"]
+    assert "reported lost" in words(page)
+    response = admin.post(url("device_resume", laptop.pk), {"reason": "found"})
+    assert (response.status_code, "Give it a new key first" in words(response)) == (422, True)
+    laptop.refresh_from_db()
+    assert laptop.condition == "lost"
+
+
+@pytest.fixture
+def waiting(alice, settings, now):
+    settings.ENROLMENT_NEEDS_APPROVAL = True
+    return factories.a_device(alice, "new phone", kind="phone", now=now)
+
+
+def test_the_list_shows_what_waits_and_what_was_lost(admin, alice, laptop, waiting, url, now):
+    lost = factories.a_device(alice, "tablet", now=now)
+    lifecycle.approve_device(lost, actor=factories.a_person("gina", groups=[factories.ADMINS]), now=now)
+    lifecycle.report_lost(lost, actor=alice, reason="", now=now)
+
+    def listed(standing):
+        return {device.name for device in admin.get(url("device_changelist"), {"standing": standing}).context["cl"].result_list}
+
+    assert (listed("pending"), listed("lost"), listed("suspended"), listed("enrolled")) == (
+        {"new phone"},
+        {"tablet"},
+        {"tablet"},
+        {"laptop"},
+    )
+
+
+def test_an_admin_lets_a_device_in_after_comparing_its_fingerprint(admin, dave, waiting, url, words):
+    page = admin.get(url("device_approve", waiting.pk))
+    assert (waiting.fingerprint in words(page), "Alice <alice@example.com>" in words(page).replace("&lt;", "<").replace("&gt;", ">")) == (
+        True,
+        True,
+    )
+    assert [offer["label"] for offer in admin.get(url("device_change", waiting.pk)).context["verbs"]] == ["Approve", "Refuse", "Retire"]
+    admin.post(url("device_approve", waiting.pk), {})
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.approved_by) == ("enrolled", dave)
+
+
+def test_a_device_is_not_refused_without_a_reason(admin, waiting, url, everything, words):
+    before = everything()
+    assert "Say why: it is kept in the history." in words(admin.post(url("device_refuse", waiting.pk), {"reason": ""}))
+    assert everything() == before
+    admin.post(url("device_refuse", waiting.pk), {"reason": "not ours"})
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.refusal) == ("retired", "not ours")
+
+
+def test_of_many_devices_an_admin_lets_in_all_but_their_own(admin, alice, dave, waiting, act, url, told, now):
+    own = factories.a_device(dave, "own", now=now)
+    assert "Let in?" in act(admin, "device", "approve", waiting, own).content.decode()
+    response = admin.post(url("device_approve_many"), {"ids": f"{waiting.pk},{own.pk}"}, follow=True)
+    assert sorted(told(response)) == [
+        "new phone: Approved. Its owner can ask for access with it now.",
+        "own: Nobody lets in or refuses a device of their own. Ask another admin.",
+    ]
+    assert dict(Device.objects.values_list("name", "state")) == {"new phone": "enrolled", "own": "pending"}
 
 
 def test_a_disabled_account_is_out_and_can_come_back(admin, erin, browse, url):
