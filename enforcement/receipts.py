@@ -14,6 +14,8 @@ from typing import Literal, TypeVar
 from enforcement.pep.state import LAST_SECOND, State, StateError, from_json
 
 T = TypeVar("T")
+SEAL = re.compile(r"[0-9a-f]{64}", re.ASCII)
+ALARM = "alarm: "  # what a sentence begins with that somebody must look at
 Outcome = Literal["applied", "unchanged", "removals only", "refused"]
 OUTCOMES: Mapping[str, Outcome] = {"applied": "applied", "unchanged": "unchanged", "removals only": "removals only", "refused": "refused"}
 LONGEST_TEXT = 500
@@ -128,6 +130,19 @@ def parse_receipt(value: object, pep: str) -> Receipt:
         held=_held(fields["held"]) if "held" in fields else None,
         is_recorded=bool(fields.get("recorded")),
     )
+
+
+def parse_witnesses(value: object, pep: str) -> tuple[tuple[int, str], ...]:
+    """Return the ends of the audit log that the PEP has seen, as (number, seal)."""
+    return tuple(_items(_answer(value, "witnesses", pep), "witnesses", _witness))
+
+
+def _witness(value: object) -> tuple[int, str]:
+    if not isinstance(value, list) or len(value) != len(("at", "number", "seal")):
+        raise ReceiptError("a witness is an instant, a number and a seal")
+    if not isinstance(value[2], str) or not SEAL.fullmatch(value[2]):
+        raise ReceiptError("the seal of a witness is no seal")
+    return _whole({"number": value[1]}, "number"), value[2]
 
 
 def _answer(value: object, kind: str, pep: str) -> Mapping[str, object]:

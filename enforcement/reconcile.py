@@ -23,7 +23,7 @@ from enforcement.pep.state import StateError, digest, to_json
 from enforcement.receipts import Hello
 from enforcement.transport import Answer, TransportError, ask
 from enforcement.turns import Turn
-from enrollment import facts
+from enrollment import audit, facts
 from enrollment.models import Device, Pep
 from enrollment.values import PepFacts
 
@@ -47,6 +47,7 @@ class Reading:
     pep: Pep
     desired: Desired
     rows: list[Enforcement]
+    witness: tuple[int, str]  # the end of the audit log then
     touched: Mapping[int, int] = field(default_factory=dict)  # the device, by the row that asked for a look at it
     scope: tuple[str, ...] | None = None  # the addresses of these devices
 
@@ -93,7 +94,7 @@ def read(turn: Turn, now: datetime) -> Reading:
         devices = None if turn.is_whole else frozenset(touched.values())
         desired = want(pep, now, devices)
         opened = rows.open_rows(pep, desired, now, devices)
-        return Reading(pep, desired, opened, touched, None if devices is None else _addresses(devices))
+        return Reading(pep, desired, opened, audit.end(), touched, None if devices is None else _addresses(devices))
 
 
 def want(pep: Pep, now: datetime, devices: Iterable[int] | None = None) -> Desired:
@@ -121,6 +122,7 @@ def document(turn: Turn, reading: Reading, hello: Hello, now: datetime) -> Mappi
         "lease": min(reading.pep.lease_seconds, LONGEST_LEASE),
         "scope": None if reading.scope is None else {"devices": list(reading.scope), "resources": []},
         "state": to_json(reading.desired.state),
+        "witness": list(reading.witness),
     }
 
 

@@ -20,7 +20,7 @@ from enforcement.desired import Desired
 from enforcement.models import Drift, Enforcement, Handshake, PepStatus
 from enforcement.models import Receipt as ReceiptRow
 from enforcement.pep.state import digest
-from enforcement.receipts import Receipt
+from enforcement.receipts import ALARM, Receipt
 from enforcement.transport import Answer
 from enrollment import audit
 from enrollment.models import Pep
@@ -60,6 +60,8 @@ def reached(
             _keep_drift(pep, receipt, at)
             _keep_handshakes(pep, desired, receipt)
             _tell(pep, turn, settled, receipt, at)  # the audit log last: everybody waits for its end
+            if speaks_for_all:  # else the error that shows what is known already was not kept
+                _tell_alarms(pep, receipt, before.error, at)
             if speaks_for_all and bool(before.failing_since) == receipt.is_whole:
                 _tell_health(pep, "pep.recovered" if receipt.is_whole else "pep.failing", error, at)
     return error, due_at
@@ -130,6 +132,13 @@ def _tell(pep: Pep, turn: turns.Turn, settled: standing.Settled, receipt: Receip
         "gone": [[row.grant_id, row.device_id] for row in settled.gone],
     }
     audit.append("pep.enforced", actor=None, subject=pep, data=data, now=at)
+
+
+def _tell_alarms(pep: Pep, receipt: Receipt, known: str, at: datetime) -> None:
+    """Write an alarm down once, not at every pass that still hears it."""
+    news = [words for words in receipt.why if words.startswith(ALARM) and words not in known]
+    if news:
+        audit.append("pep.alarm", actor=None, subject=pep, data={"words": news}, now=at)
 
 
 def _tell_health(pep: Pep, verb: str, error: str, at: datetime) -> None:

@@ -23,7 +23,7 @@ from typing import IO, TypeVar
 from django.conf import settings
 
 from enforcement.pep.state import canonical
-from enforcement.receipts import Hello, Receipt, ReceiptError, parse_hello, parse_receipt, printable
+from enforcement.receipts import Hello, Receipt, ReceiptError, parse_hello, parse_receipt, parse_witnesses, printable
 
 LONGEST_LINE = 8 * 1024 * 1024
 LONGEST_STDERR = 2000
@@ -58,18 +58,27 @@ def ask(pep: str, compose: Compose) -> Answer:
     A warm stream that turns out dead at the greeting is opened anew, once: a greeting
     changes nothing, so nothing can happen twice.
     """
+    return Answer(*_converse(pep, compose, parse_receipt))
+
+
+def ask_for_witnesses(pep: str) -> tuple[tuple[int, str], ...]:
+    """Return the ends of the audit log that the PEP has seen."""
+    return _converse(pep, lambda _hello: {"verb": "witnesses", "version": 1, "pep": pep}, parse_witnesses)[1]
+
+
+def _converse(pep: str, compose: Compose, parse: Callable[[object, str], T]) -> tuple[Hello, T]:
     argv = settings.PEP_ARGV.get(pep)
     if not argv:
         raise TransportError(f"{pep} has no transport: set LYCHGATE_PEP_ARGV")
     deadline = time.monotonic() + settings.PEP_TIMEOUT_SECONDS
     stream, hello = _greet(pep, argv, deadline)
     try:
-        receipt = _read(parse_receipt, stream.exchange(compose(hello), deadline), pep)
+        answer = _read(parse, stream.exchange(compose(hello), deadline), pep)
     except BaseException:
         stream.kill()
         raise
     POOL.put(pep, stream)
-    return Answer(hello, receipt)
+    return hello, answer
 
 
 def _greet(pep: str, argv: Sequence[str], deadline: float) -> tuple[Stream, Hello]:

@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from enforcement.models import Enforcement
+from enforcement.receipts import ALARM
 from enrollment.models import AccessRequest, Grant, Pep
 from portal.exposure import is_exposed, is_this_machine
 
@@ -37,7 +38,8 @@ def written(now: datetime) -> str:
     """Return every number, each with a line that says what it counts."""
     pending = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
     open_rows = Enforcement.objects.exclude(state=Enforcement.State.GONE).order_by("state").values_list("state")
-    peps = list(Pep.objects.filter(is_enabled=True).order_by("name").values_list("name", "status__agreed_at", "status__failing_since"))
+    how = ("name", "status__agreed_at", "status__failing_since", "status__error")
+    peps = list(Pep.objects.filter(is_enabled=True).order_by("name").values_list(*how))
     families = (
         ("lychgate_grants_live", "Grants that hold now.", [("", Grant.objects.live(now).count())]),
         ("lychgate_requests_pending", "Access requests that wait for an answer.", [("", pending.count())]),
@@ -46,11 +48,20 @@ def written(now: datetime) -> str:
             "Grants on PEPs that are not confirmed gone, by where they stand.",
             [(f'{{state="{state}"}}', count) for state, count in open_rows.annotate(Count("pk"))],
         ),
-        ("lychgate_peps_failing", "PEPs that do not hold what is wanted.", [("", sum(bool(failing) for _name, _agreed, failing in peps))]),
+        (
+            "lychgate_peps_failing",
+            "PEPs that do not hold what is wanted.",
+            [("", sum(bool(failing) for _name, _agreed, failing, _error in peps))],
+        ),
+        (
+            "lychgate_peps_alarmed",
+            "PEPs that raise an alarm: another audit log than the one they saw, or another document of the same number.",
+            [("", sum(ALARM in (error or "") for *_others, error in peps))],
+        ),
         (
             "lychgate_pep_agreed_seconds",
             "Seconds since the PEP was last read to hold all that is wanted; infinite: never.",
-            [(f'{{pep="{name}"}}', (now - agreed).total_seconds() if agreed else float("inf")) for name, agreed, _failing in peps],
+            [(f'{{pep="{name}"}}', (now - agreed).total_seconds() if agreed else float("inf")) for name, agreed, _failing, _error in peps],
         ),
     )
     return "".join(f"{line}\n" for family in families for line in _lines(*family))

@@ -17,14 +17,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from enforcement.pep import receipt
+from enforcement.pep import receipt, witnesses
 from enforcement.pep.apply import apply
 from enforcement.pep.caps import Caps, CapsError, parse_caps
 from enforcement.pep.freshness import Nonces
 from enforcement.pep.kernel import Kernel, KernelError, NftError
 from enforcement.pep.memory import Memory
 from enforcement.pep.observe import observe
-from enforcement.pep.requests import VERSION, Apply, Hello, Read, Request, RequestError, parse
+from enforcement.pep.requests import VERSION, Apply, Hello, Read, Request, RequestError, Witnesses, parse
 from enforcement.pep.ruleset import fingerprint
 from enforcement.pep.stream import Stream
 
@@ -63,14 +63,15 @@ class Agent:
             memory.load()
             # a nonce serves one document: a repeated line is not fresh
             age = self._nonces.age(request.nonce, kernel.boottime()) if isinstance(request, Apply) else None
+            if isinstance(request, Witnesses):
+                return _headed(caps, "witnesses", {"witnesses": witnesses.tell(memory.directory)})
             body = self._body(caps, kernel, memory, request, age)
         took = round((time.monotonic() - began) * 1000, 3)
         if not isinstance(request, Hello):
             body |= {"genid": kernel.generation(), "commits": kernel.commits - commits, "took_ms": took}
         body |= {"generation": memory.generation, "nonce": self._nonces.give(kernel.boottime()), "now": kernel.now()}
         body |= {"boottime": kernel.boottime(), "recorded": True} if kernel.recorded else {"boottime": kernel.boottime()}
-        kind = "hello" if isinstance(request, Hello) else "receipt"
-        return {"version": VERSION, "kind": kind, "pep": caps.pep, "agent": receipt.AGENT, **body}
+        return _headed(caps, "hello" if isinstance(request, Hello) else "receipt", body)
 
     def _body(self, caps: Caps, kernel: Kernel, memory: Memory, request: Request, age: float | None) -> dict[str, object]:
         if isinstance(request, Apply):
@@ -141,6 +142,10 @@ def locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _headed(caps: Caps, kind: str, body: dict[str, object]) -> dict[str, object]:
+    return {"version": VERSION, "kind": kind, "pep": caps.pep, "agent": receipt.AGENT, **body}
 
 
 def failure(*why: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset
+from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset, witnesses
 from enforcement.pep.caps import Caps
 from enforcement.pep.drift import Drift
 from enforcement.pep.freshness import lag
@@ -54,6 +54,8 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     seconds = min(request.lease or NO_LIMIT, caps.longest_seconds)
     done = Pass(Horizon(int(now), seconds, lag(request.sent_at, age or 0.0, now)))
     done.closes_only(memory.unread, *_order(memory, request, age))
+    if done.opens and request.witness:  # one that is late or replayed says nothing about the log of now
+        _witness(memory, request.witness, request.generation, now, done)
     if abs(request.sent_at - now) > SKEW_SECONDS:
         done.why.append(f"the portal's clock and this PEP's are {abs(request.sent_at - now):.0f} s apart; access only ends earlier for it")
     seen = observe(kernel, memory, version, request.scope, request.state.peers)
@@ -91,6 +93,25 @@ def _order(memory: Memory, request: Apply, age: float | None) -> Iterable[str]:
         yield "the document is not fresh: its nonce is missing, used, or more than a minute old"
 
 
+def _witness(memory: Memory, told: witnesses.Witness, generation: int, now: float, done: Pass) -> None:
+    """Keep where the audit log ends. One that has become shorter, or another, is an alarm, and holds nothing back."""
+    try:
+        against, is_news = witnesses.keep(memory.directory, told, now)
+    except OSError as error:
+        done.why.append(f"this PEP cannot keep where the audit log ends: {error}")
+        return
+    if against is None:
+        return
+    number, seal = against
+    done.why.append(
+        f"alarm: the audit log once reached event {number}, sealed {seal}, and is shorter or another now:"
+        " the portal's database was cut off, restored or made anew; run manage.py audit verify"
+    )
+    if is_news:
+        line: journal.Line = {"at": round(now, 3), "generation": generation, "change": "alarm: audit log"}
+        done.journal.append({**line, "ends": list(told), "ended": list(against)})
+
+
 def _newest(memory: Memory, request: Apply) -> tuple[int, str]:
     newer = request.generation > memory.generation
     return (request.generation, request.order) if newer else (memory.generation, memory.document)
@@ -115,7 +136,7 @@ def _plan(kernel: Kernel, memory: Memory, request: Apply, seen: Observed, allowe
 
 
 def _journal(memory: Memory, todo: Plan, request: Apply, now: float, done: Pass) -> None:
-    done.journal = list(journal.lines(todo, request.generation, now))
+    done.journal += journal.lines(todo, request.generation, now)
     try:
         journal.append(memory.directory, done.journal)
     except OSError as error:

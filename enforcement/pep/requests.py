@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from enforcement.pep.plan import Scope
 from enforcement.pep.state import MAX_ID, State, StateError, canonical, from_json, parse_address, parse_slug
+from enforcement.pep.witnesses import Witness
 
 VERSION = 1
 LONGEST_LEASE = 90 * 86400
 NONCE = re.compile(r"[0-9a-f]{32}|", re.ASCII)
+SEAL = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class RequestError(ValueError):
@@ -34,8 +36,16 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Asks which ends of the audit log were seen here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
-    """Says what the kernel must hold. `document` names the state; `order` also covers the scope."""
+    """Says what the kernel must hold. `document` names the state; `order` also covers the scope.
+
+    The witness is no part of either: the log may grow while what is wanted stays the same.
+    """
 
     generation: int
     nonce: str
@@ -45,9 +55,10 @@ class Apply:
     state: State
     document: str
     order: str
+    witness: Witness | None = None
 
 
-Request = Hello | Read | Apply
+Request = Hello | Read | Witnesses | Apply
 
 
 def parse(line: bytes, pep: str) -> Request:
@@ -58,16 +69,18 @@ def parse(line: bytes, pep: str) -> Request:
         raise RequestError("the line is not JSON") from None
     if not isinstance(value, dict):
         raise RequestError("a request is a JSON object")
-    fields = _FIELDS.get(verb) if isinstance(verb := value.get("verb"), str) else None
-    if fields is None:
-        raise RequestError("the verb is hello, apply or read")
-    if set(value) != fields:
+    verb = value.get("verb")
+    if not isinstance(verb, str) or verb not in _FIELDS:
+        raise RequestError("the verb is hello, apply, read or witnesses")
+    fields = _FIELDS[verb]
+    if not fields <= set(value) <= fields | _MAY.get(verb, set()):
         raise RequestError(f"a request to {verb} has exactly the fields {', '.join(sorted(fields))}")
     if type(value["version"]) is not int or value["version"] != VERSION:
         raise RequestError(f"this agent speaks version {VERSION} of the protocol")
     if value["pep"] != pep:
         raise RequestError(f"this is the PEP {pep}; the request is for another")
-    return Hello() if verb == "hello" else Read() if verb == "read" else _apply(value)
+    plain = _PLAIN.get(verb)
+    return plain() if plain else _apply(value)
 
 
 def _apply(value: dict[str, object]) -> Apply:
@@ -90,6 +103,7 @@ def _apply(value: dict[str, object]) -> Apply:
         state,
         _digest(value["state"]),
         _digest([value["state"], value["scope"]]),
+        _witness(value.get("witness")),
     )
 
 
@@ -99,6 +113,16 @@ def _scope(value: object) -> Scope | None:
     if not isinstance(value, dict) or set(value) != {"devices", "resources"} or not all(isinstance(part, list) for part in value.values()):
         raise RequestError("a scope is null, or has exactly the lists devices, resources")
     return Scope(frozenset(map(parse_address, value["devices"])), frozenset(map(parse_slug, value["resources"])))
+
+
+def _witness(value: object) -> Witness | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != len(("number", "seal")):
+        raise RequestError("a witness is null, or the number of an event and its seal")
+    if not isinstance(value[1], str) or not SEAL.fullmatch(value[1]):
+        raise RequestError("the seal of a witness is 64 hexadecimal digits")
+    return _integer(value[0], 0, MAX_ID, "number of a witness"), value[1]
 
 
 def _integer(value: object, low: int, high: int, what: str) -> int:
@@ -114,5 +138,8 @@ def _digest(value: object) -> str:
 _FIELDS = {
     "hello": {"verb", "version", "pep"},
     "read": {"verb", "version", "pep"},
+    "witnesses": {"verb", "version", "pep"},
     "apply": {"verb", "version", "pep", "generation", "nonce", "sent_at", "lease", "scope", "state"},
 }
+_MAY = {"apply": {"witness"}}  # an older portal sends none
+_PLAIN: dict[str, type[Hello | Read | Witnesses]] = {"hello": Hello, "read": Read, "witnesses": Witnesses}

@@ -120,6 +120,11 @@ class Agent:
     def read(self):
         return self.ask({"verb": "read", "version": 1, "pep": "pep-1"})
 
+    def witnesses(self):
+        """Return the ends of the audit log that the PEP has seen, without the times."""
+        answer = self.ask({"verb": "witnesses", "version": 1, "pep": "pep-1"})
+        return [(seq, seal) for _at, seq, seal in answer["witnesses"]]
+
     def apply(self, wanted, **changes):
         """Send the state as the next generation; `changes` override fields of the request."""
         if self.process is None:

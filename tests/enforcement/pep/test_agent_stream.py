@@ -13,15 +13,16 @@ pytestmark = pytest.mark.lab
 
 HELLO = {"verb": "hello", "version": 1, "pep": "pep-1"}
 APPLY = HELLO | {"verb": "apply", "generation": 1, "nonce": "", "sent_at": 1.0, "lease": 0, "scope": None, "state": EMPTY}
+SEAL = "ab" * 32
 WRONG = {
     "not JSON": (b"lorem ipsum", "not JSON"),
     "not UTF-8": (b"\xff\xfe{}", "not JSON"),
     "nested too deeply": (b"[" * 100_000, "not JSON"),
     "empty": (b"", "not JSON"),
     "a list": (b"[]", "JSON object"),
-    "no verb": ({}, "hello, apply or read"),
-    "an unknown verb": (HELLO | {"verb": "shell"}, "hello, apply or read"),
-    "a verb that is no text": (HELLO | {"verb": ["hello"]}, "hello, apply or read"),
+    "no verb": ({}, "hello, apply, read or witnesses"),
+    "an unknown verb": (HELLO | {"verb": "shell"}, "the verb is hello"),
+    "a verb that is no text": (HELLO | {"verb": ["hello"]}, "the verb is hello"),
     "one field too many": (HELLO | {"run": "id"}, "exactly the fields pep, verb, version"),
     "another PEP": (HELLO | {"pep": "pep-2"}, "this is the PEP pep-1"),
     "another version": (HELLO | {"version": 2}, "version 1"),
@@ -37,6 +38,14 @@ WRONG = {
     "a scope with a set": (APPLY | {"scope": {"devices": [], "resources": ["a b"]}}, "slug"),
     "a state that is none": (APPLY | {"state": None}, "state has exactly the fields"),
     "a host name": (APPLY | {"state": EMPTY | {"peers": [["a" * 44, ["localhost"]]]}}, "not an IP address"),
+    "a witness that is text": (APPLY | {"witness": "25"}, "a witness is null"),
+    "a witness that is half one": (APPLY | {"witness": [25]}, "a witness is null"),
+    "a witness of no event": (APPLY | {"witness": [-1, SEAL]}, "the number of a witness"),
+    "a witness whose number is text": (APPLY | {"witness": ["25", SEAL]}, "the number of a witness"),
+    "a seal that is short": (APPLY | {"witness": [25, SEAL[1:]]}, "64 hexadecimal digits"),
+    "a seal with a line end": (APPLY | {"witness": [25, SEAL + "\n"]}, "64 hexadecimal digits"),
+    "a seal in capitals": (APPLY | {"witness": [25, SEAL.upper()]}, "64 hexadecimal digits"),
+    "a witness for hello": (HELLO | {"witness": None}, "exactly the fields pep, verb, version"),
     "not a number": (json.dumps(APPLY).replace("1.0", "NaN").encode(), "sent_at"),
     "more than a number can be": (json.dumps(APPLY).replace("1.0", "9" * 400).encode(), "sent_at is the portal's time"),
 }
