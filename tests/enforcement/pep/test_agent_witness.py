@@ -55,7 +55,7 @@ class TestOnAPep:
         assert receipt["why"][0].startswith(f"alarm: the audit log once reached event 25, sealed {ONE}, ")
         assert (receipt["outcome"], list(machine.elements())) == ("applied", [ALICE[0]])
         journal = (agent.directory / "state" / "journal.jsonl").read_text().splitlines()
-        assert [line for line in map(json.loads, journal) if "alarm" in line["change"]][0]["ends"] == ends
+        assert [line["ends"] for line in map(json.loads, journal) if "alarm" in line["change"]] == [ends]
 
     def test_the_alarm_lasts_until_the_log_is_past_what_was_seen(self, agent):
         agent.apply(EMPTY, witness=[25, ONE])
