@@ -1,9 +1,26 @@
 """What machines wrote, for admins and auditors to read; nobody changes it here."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
 
 from enforcement.models import Drift, Enforcement, PepStatus, Receipt
+from enforcement.witnesses import of_peps
+from enrollment.admin.log import AuditEventAdmin
 from enrollment.admin.mixins import Frozen, RowAdmin
+from enrollment.chain import Witness
+from enrollment.models import AuditEvent
+
+admin.site.unregister(AuditEvent)
+
+
+@admin.register(AuditEvent)
+class WitnessedLogAdmin(AuditEventAdmin):
+    """The audit log, held against what the PEPs saw of it."""
+
+    def witnesses(self) -> tuple[Sequence[Witness], Sequence[str]]:
+        heard = of_peps()
+        return heard.witnesses, heard.warnings
 
 
 @admin.register(PepStatus)

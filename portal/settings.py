@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF
 
 from portal.databases import database
 from portal.environment import argvs, origin, secret, text, truth, whole, words
+from portal.syslog import logging_to
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(text("LYCHGATE_VAR", str(BASE_DIR / "var")))
@@ -194,6 +195,9 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.tasks.sweep_due_peps", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
     "mail": {"task": "enrollment.tasks.mail_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
 }
+
+# The end of the audit log at every event, for a log server outside: whoever keeps it is a witness.
+LOGGING = logging_to(text("LYCHGATE_SYSLOG"))
 
 EMAIL_BACKEND = text("LYCHGATE_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST = text("LYCHGATE_EMAIL_HOST", "localhost")

@@ -1,0 +1,38 @@
+"""What the PEPs saw of the audit log: witnesses that whoever owns the database cannot change."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from enforcement.transport import TransportError, ask_for_witnesses
+from enrollment.chain import Witness
+from enrollment.models import Pep
+
+AT_A_TIME = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What they said, and in words who could not be asked."""
+
+    witnesses: tuple[Witness, ...]
+    warnings: tuple[str, ...]
+
+
+def of_peps() -> Heard:
+    """Ask every enabled PEP. One that does not answer is a warning: it says nothing about the log."""
+    names = list(Pep.objects.filter(is_enabled=True).order_by("name").values_list("name", flat=True))
+    with ThreadPoolExecutor(AT_A_TIME) as threads:
+        answers = list(threads.map(_of_pep, names))
+    return Heard(
+        tuple(witness for heard in answers for witness in heard.witnesses),
+        tuple(warning for heard in answers for warning in heard.warnings),
+    )
+
+
+def _of_pep(name: str) -> Heard:
+    try:
+        return Heard(tuple(Witness(seq, seal, name) for seq, seal in ask_for_witnesses(name)), ())
+    except TransportError as error:
+        return Heard((), (f"{name} could not be asked what it saw of the log: {error}",))
