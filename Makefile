@@ -17,7 +17,7 @@ demo: ## everything on this machine, nothing to configure
 
 test: ## every test, on real parts
 	@deploy/bare/prepare.sh test $(ARGS)
-	$(PYTHON_HERE) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTHON_HERE) -m tests.run --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: ## lint, types, migrations, architecture: seconds
 	@deploy/bare/prepare.sh check

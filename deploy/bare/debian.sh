@@ -8,6 +8,7 @@ set -eu
 purpose=$1
 shift
 PATH="$PATH:/usr/sbin:/sbin" # where nft lives, and where su does not look
+for programs in /usr/lib/postgresql/*/bin; do PATH="$PATH:$programs"; done # where initdb lives
 
 is_there() {
     case "$1" in

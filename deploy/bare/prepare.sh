@@ -14,6 +14,8 @@ shift
 lab="nft:nftables wg:wireguard-tools wireguard-go:wireguard-go conntrack:conntrack ip:iproute2 sysctl:procps"
 # What signs in, and reads the QR code off the screen:
 browser="chromium:chromium zbarimg:zbar-tools"
+# What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it):
+servers="initdb:postgresql redis-server:redis-server"
 
 can_have_lab() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; }
 
@@ -22,7 +24,7 @@ check)
     locks="requirements-dev.txt" tools=""
     ;;
 test)
-    locks="requirements-dev.txt" tools="$browser"
+    locks="requirements-dev.txt" tools="$browser $servers"
     if can_have_lab; then tools="$tools $lab"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
     ;;
 bench)

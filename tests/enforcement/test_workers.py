@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from celery import current_app
@@ -71,7 +72,8 @@ def database_url():
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{database['NAME']}"
-    return f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    user, password, host, name = (quote(database[part], safe="") for part in ("USER", "PASSWORD", "HOST", "NAME"))
+    return f"postgres://{user}:{password}@{host}{database['PORT'] and ':'}{database['PORT']}/{name}"
 
 
 @pytest.fixture

@@ -67,14 +67,14 @@ def test_the_database_itself_refuses_to_change_history(log, statement):
     assert audit.verify() == []
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="a way of SQLite's alone")
+@pytest.mark.sqlite
 def test_replacing_a_row_is_refused_too(log):
     with pytest.raises(DatabaseError, match="grows at its end"):
         by_hand("INSERT OR REPLACE INTO enrollment_auditevent SELECT * FROM enrollment_auditevent WHERE seq = 2")
     assert audit.verify() == []
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no TRUNCATE")
+@pytest.mark.postgresql
 def test_emptying_the_table_is_refused_too(log):
     with pytest.raises(DatabaseError, match="append-only"):
         by_hand("TRUNCATE enrollment_auditevent")
@@ -102,13 +102,13 @@ def test_a_trigger_that_is_gone_is_named(unprotected):
     assert "The trigger audit_append is missing or switched off: the table is not protected." in audit.verify()
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="a trigger of SQLite's alone")
+@pytest.mark.sqlite
 def test_each_trigger_of_sqlite_is_looked_for(log):
     by_hand("DROP TRIGGER review_of_the_request_still")
     assert [problem for problem in audit.verify() if "review_of_the_request_still" in problem]
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="ways of PostgreSQL's alone")
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     ("statements", "name"),
     [

@@ -10,10 +10,7 @@ from enrollment import audit, lifecycle
 from enrollment.models import Device, Grant, Review
 from tests.factories import APPROVERS, NOW, a_device, a_grant, a_key, a_pep, a_person, a_policy, a_request, a_resource
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one writer in at a time, which hides races"),
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]  # SQLite lets one writer in at a time, which hides races
 
 
 def at_once(*calls):
