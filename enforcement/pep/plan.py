@@ -34,11 +34,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """How far an element may reach now: `seconds` ahead at most, and `lag` less where a clock is in doubt."""
+    """How far an element may reach now: `seconds` ahead at most, and `lag` less where a clock is in doubt.
+
+    Of the lag, `sure_lag` is beyond doubt: so much less is also what is held. The rest is how long the
+    document may have taken, another time each time: what is held is not written anew for it.
+    """
 
     now: int
     seconds: int = NO_LIMIT
     lag: int = 0
+    sure_lag: int = 0
 
     def until(self, deadline: int) -> int:
         """Return when an element written now ends."""
@@ -46,7 +51,7 @@ class Horizon:
 
     def accepts(self, held: int, deadline: int) -> bool:
         """Whether a held element may stay as it is."""
-        if held > min(deadline, self.now + self.seconds):
+        if held > min(deadline - self.sure_lag, self.now + self.seconds):
             return False
         limited = deadline - self.lag > self.now + self.seconds
         enough = self.now + self.seconds // 2 if limited else deadline - EARLY_SECONDS

@@ -101,6 +101,15 @@ def test_a_portal_whose_clock_is_past_the_deadline_opens_nothing(agent, machine)
     assert machine.elements() == {}
 
 
+def test_a_portal_whose_clock_jumped_ahead_takes_the_time_from_what_is_held_too(agent, machine):
+    wanted = state({ALICE: [FILESHARE]}, seconds=100)
+    agent.apply(wanted)
+    agent.again(wanted, sent_at=time.time() + 50)
+    assert max(machine.elements().values()) <= 50
+    agent.again(wanted, sent_at=time.time() + 3600)
+    assert machine.elements() == {}
+
+
 def test_the_same_skew_again_changes_nothing(agent):
     wanted = state({ALICE: [FILESHARE]}, seconds=600)
     agent.apply(wanted, sent_at=time.time() + 100)

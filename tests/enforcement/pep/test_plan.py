@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,11 +200,20 @@ def test_a_lease_limits_and_is_renewed_in_its_second_half_only():
     assert plan(state(admission(seconds=49), peers=[peer(0)]), wanted, Horizon(NOW, 100)).admit == (admission(seconds=100),)
 
 
-def test_a_lag_shortens_what_is_opened_and_leaves_what_is_held():
-    wanted = state(admission())
-    assert plan(state(), wanted, Horizon(NOW, lag=30)).admit == (admission(seconds=570),)
-    assert not plan(state(admission()), wanted, Horizon(NOW, lag=30))
-    assert not plan(state(admission(seconds=570)), wanted, Horizon(NOW, lag=30))
+def test_a_lag_shortens_what_is_opened_and_what_is_held():
+    wanted, late = state(admission()), Horizon(NOW, lag=31, sure_lag=30)
+    assert plan(state(), wanted, late).admit == (admission(seconds=569),)
+    assert plan(state(admission()), wanted, late).shorten == (admission(seconds=569),)
+    assert plan(state(admission(seconds=571)), wanted, late).shorten == (admission(seconds=569),)
+
+
+@pytest.mark.parametrize("lag", [30, 31, 35, 60])
+def test_how_long_a_document_took_changes_nothing_that_is_held(lag):
+    assert not plan(state(admission(seconds=570)), state(admission()), Horizon(NOW, lag=lag, sure_lag=30))
+
+
+def test_a_lag_that_fell_gives_the_time_back():
+    assert plan(state(admission(seconds=570)), state(admission()), FREE).admit == (admission(),)
 
 
 def test_nothing_is_wanted_where_nothing_is_placed():
