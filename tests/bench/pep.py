@@ -86,11 +86,18 @@ def measure(devices, rounds):
 
 
 def floor(lab, device, rounds):
+    return json.loads(
+        lab.run("pep", [sys.executable, str(Path(__file__).parent / "floor.py")], json.dumps(orders_for(lab, device, rounds)), seconds=600)
+    )
+
+
+def orders_for(lab, device, rounds):
+    """Say to floor.py what opening and closing for one device comes to."""
     elements = [(set_name(SLUG, address.version), address) for address in device.addresses]
     argv = ["wg", "set", lab.interface, "peer", device.key]
     lines = f"set=1\npublic_key={base64.b64decode(device.key).hex()}\n"
     allowed = [f"{address}/{address.max_prefixlen}" for address in device.addresses]
-    orders = {
+    return {
         "rounds": rounds,
         "socket": f"/var/run/wireguard/{lab.interface}.sock",
         "open": [
@@ -105,7 +112,6 @@ def floor(lab, device, rounds):
             {"argv": [*argv, "remove"], "lines": lines + "remove=true\n\n"},
         ],
     }
-    return json.loads(lab.run("pep", [sys.executable, str(Path(__file__).parent / "floor.py")], json.dumps(orders), seconds=600))
 
 
 def summary(devices, times, bare):
