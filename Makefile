@@ -29,7 +29,7 @@ check: ## lint, types, migrations, architecture: seconds
 	LYCHGATE_VAR=.cache $(PYTHON_HERE) manage.py makemigrations --check --dry-run
 	$(PYTHON_HERE) -m pytest --quiet tests/test_architecture.py tests/test_cases.py tests/test_locks.py tests/test_tree.py tests/test_vendored.py
 
-bench: ## what a PEP costs, as ratios to bare tools
+bench: ## what a change costs, as ratios to bare tools
 	@deploy/bare/prepare.sh bench
 	$(PYTHON_HERE) -m tests.bench $(ARGS)
 

@@ -98,7 +98,10 @@ class Enforcement(models.Model):
     class Meta:
         ordering: ClassVar = ["pep", "device"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["grant", "device", "pep"], name="enforcement_once")]
-        indexes: ClassVar = [models.Index(fields=["pep"], condition=~Q(state="gone"), name="enforcement_open")]
+        indexes: ClassVar = [
+            models.Index(fields=["pep"], condition=~Q(state="gone"), name="enforcement_open"),
+            models.Index(fields=["device", "pep"], condition=~Q(state="gone"), name="enforcement_of_device"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.grant} on {self.pep}: {self.get_state_display()}"

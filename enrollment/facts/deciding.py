@@ -67,7 +67,11 @@ def for_pep(pep: Pep, now: datetime, devices: Iterable[int] | None = None) -> Pe
     With `devices`, only what concerns these, and the placements of what they may reach.
     """
     placed = Placement.objects.filter(pep=pep, resource__retired_at=None)
-    which = Q(devices__isnull=False) if devices is None else Q(devices__in=list(devices))
+    which = Q(devices__isnull=False)
+    if devices is not None:
+        named = Grant.devices.through.objects.filter(device__in=list(devices))
+        # the numbers, not a subquery: else a database may walk through all that is granted
+        which = Q(devices__in=list(devices), pk__in=list(named.values_list("grant", flat=True).distinct()))
     here = Grant.objects.unfinished(now).filter(which, resource__in=placed.values("resource"))
     rows = list(here.order_by("devices__id", "resource_id", "id").values_list(*PAIR_COLUMNS))
     if devices is not None:

@@ -26,17 +26,17 @@ SLUG = "fileshare"
 class Pep:
     """The agent of a lab, over one long stream."""
 
-    def __init__(self, lab, config):
+    def __init__(self, lab, config, generation=0):
         command = lab.argv("pep", [sys.executable, "-m", "enforcement.pep", "--config", str(config)])
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._generation = 0
+        self.generation = generation
         self._nonce = self._ask({"verb": "hello"})["nonce"]
 
     def apply(self, state, scope=None):
         """Apply a state and return how many milliseconds it took until the receipt."""
-        self._generation += 1
+        self.generation += 1
         began = time.perf_counter()
-        request = {"verb": "apply", "generation": self._generation, "nonce": self._nonce, "sent_at": time.time(), "lease": 0}
+        request = {"verb": "apply", "generation": self.generation, "nonce": self._nonce, "sent_at": time.time(), "lease": 0}
         receipt = self._ask(request | {"scope": scope, "state": to_json(state)})
         took = (time.perf_counter() - began) * 1000
         if receipt["outcome"] != "applied" or any(receipt["missing"].values()) or any(receipt["extra"].values()):
@@ -47,6 +47,12 @@ class Pep:
     def close(self):
         self._process.stdin.close()
         self._process.wait(timeout=10)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
 
     def _ask(self, request):
         self._process.stdin.write(json.dumps({"version": 1, "pep": "pep-1"} | request) + "\n")
@@ -114,18 +120,12 @@ def orders_for(lab, device, rounds):
     }
 
 
+def row(what, devices, times, bare):
+    """Return a step's row: the median, the 99th percentile, and their ratios to the floor's median."""
+    p50, p99, low = statistics.median(times), statistics.quantiles(times, n=100, method="inclusive")[98], statistics.median(bare)
+    figures = {"p50_ms": p50, "p99_ms": p99, "floor_ms": low, "p50_ratio": p50 / low, "p99_ratio": p99 / low}
+    return {"what": what, "devices": devices, "rounds": len(times)} | figures
+
+
 def summary(devices, times, bare):
-    """Return one row a step: medians, the 99th percentile, and the ratios to the floor."""
-    rows = []
-    for step in ("open", "close"):
-        p50, p99, low = statistics.median(times[step]), statistics.quantiles(times[step], n=100)[98], statistics.median(bare[step])
-        row = {
-            "what": f"{step} for one device",
-            "devices": devices,
-            "rounds": len(times[step]),
-            "p50_ms": p50,
-            "p99_ms": p99,
-            "floor_ms": low,
-        }
-        rows.append(row | {"p50_ratio": p50 / low, "p99_ratio": p99 / low})
-    return rows
+    return [row(f"the agent alone: {step} for one device", devices, times[step], bare[step]) for step in ("open", "close")]
