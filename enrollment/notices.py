@@ -17,7 +17,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 
 from enrollment import facts, keys
-from enrollment.models import AccessRequest, Device, Grant, Notice, User
+from enrollment.models import AccessRequest, Delegation, Device, Grant, Notice, User
 from enrollment.policy import in_words, seconds_in_words
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ NOT_EXPECTED = "If you did not expect this, ask an admin."
 BATCH = 500  # the next beat goes on
 
 
-def ask_approvers(request: AccessRequest) -> None:
+def ask_approvers(request: AccessRequest, *, now: datetime) -> None:
     """Tell everybody who could answer now that somebody waits."""
     subject = f"{request.requester} asks for {request.resource}"
     text = (
@@ -41,7 +41,7 @@ def ask_approvers(request: AccessRequest) -> None:
         f"Please answer before {in_words(request.answer_by)}:\n"
         f"{settings.PUBLIC_URL}/admin/enrollment/accessrequest/{request.pk}/change/\n"
     )
-    _later(facts.approvers_of(request), subject, text)
+    _later(facts.approvers_of(request, now), subject, text)
 
 
 def ask_admins(device: Device) -> None:
@@ -81,6 +81,24 @@ def tell_device_owner(device: Device, what: str, *, actor: User | None, key: str
 
 def _advice(device: Device) -> str:
     return {Device.State.ENROLLED: NOT_YOU, Device.State.PENDING: NOT_YOU_YET}.get(Device.State(device.state), NOT_EXPECTED)
+
+
+def tell_delegate(delegation: Delegation) -> None:
+    """Tell somebody whom they stand in for, from when until when."""
+    text = (
+        f"From {in_words(delegation.starts_at)} until {in_words(delegation.ends_at)} you may answer requests in the stead of "
+        f"{delegation.delegator}, and do not have to.\nReason: {delegation.reason}\n\n"
+        f"What waits for you then is at {settings.PUBLIC_URL}/admin/enrollment/accessrequest/\n{NOT_EXPECTED}\n"
+    )
+    _later([delegation.delegate], f"You stand in for {delegation.delegator}", text)
+
+
+def tell_delegation_ended(delegation: Delegation, *, actor: User | None) -> None:
+    """Tell both that it ended before its time, except whoever ended it."""
+    by = f" by {actor}" if actor else ""
+    text = f"{delegation.delegate} no longer stands in for {delegation.delegator}: the delegation was ended{by}.\n\n{NOT_EXPECTED}\n"
+    people = [person for person in (delegation.delegator, delegation.delegate) if actor is None or person.pk != actor.pk]
+    _later(people, f"{delegation.delegate} no longer stands in for {delegation.delegator}", text)
 
 
 def send_due(now: datetime) -> int:

@@ -20,6 +20,7 @@ from enrollment.values import Asking, Facts, GrantFacts, Reviewing
 NEVER = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 FURTHEST_START = timedelta(days=90)
+LONGEST_DELEGATION = timedelta(days=90)
 NO_GRANT = GrantFacts(id=0, user_id=0, device_ids=frozenset(), starts_at=NEVER, ends_at=NEVER)
 
 
@@ -153,11 +154,30 @@ def may_ask(asking: Asking, now: datetime) -> tuple[str, ...]:
 
 
 def may_review(reviewing: Reviewing) -> tuple[str, ...]:
-    """Return why this person may not answer this request. Being a superuser changes nothing."""
+    """Return why this person may not answer this request. Being a superuser changes nothing, and being somebody's stand-in little."""
+    has_seat = reviewing.is_in_group or reviewing.in_stead_of is not None
     found = [
         (not reviewing.user_is_active, "The account is disabled. Ask an admin."),
         (reviewing.is_requester, "Nobody answers a request of their own."),
-        (not reviewing.is_in_group, "Only members of the approving group may answer this request."),
+        (
+            not has_seat and reviewing.stands_in_for_requester,
+            "You stand in for whoever asked: a stand-in does not answer what they asked for. Somebody else must.",
+        ),
+        (
+            not has_seat and not reviewing.stands_in_for_requester,
+            "Only members of the approving group may answer this request, and those who stand in for one of them now.",
+        ),
+    ]
+    return tuple(sentence for broken, sentence in found if broken)
+
+
+def may_delegate(starts_at: datetime, ends_at: datetime, now: datetime) -> tuple[str, ...]:
+    """Return why nobody can stand in for anybody during this time; an empty tuple means go ahead."""
+    found = [
+        (ends_at <= starts_at, "A delegation must end after it begins."),
+        (starts_at < now, "The start has passed. Choose a later one, or none."),
+        (starts_at - now > FURTHEST_START, f"The start is too far away: {FURTHEST_START.days} days at most."),
+        (ends_at - starts_at > LONGEST_DELEGATION, f"A delegation lasts {LONGEST_DELEGATION.days} days at most."),
     ]
     return tuple(sentence for broken, sentence in found if broken)
 

@@ -103,8 +103,11 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Reviewing:
-    """Somebody wants to answer a request: `is_in_group` is about the stage that waits now."""
+    """Somebody wants to answer a request: `is_in_group`, in their own right, is about the stage that waits now."""
 
     user_is_active: bool
     is_requester: bool
     is_in_group: bool
+    in_stead_of: int | None = None  # whose seat they would fill: none where they have one of their own
+    stands_in_for_requester: bool = False
+    seat_is_taken: bool = False  # they, or the holder of that seat, have a part in this request already

@@ -117,3 +117,11 @@ def a_request(requester, resource, devices, *, seconds=HOUR, reason="quarterly r
 def a_grant(requester, resource, devices, *, reviewer, now=NOW, seconds=HOUR, **more):
     """Asked and approved at the same moment, on the way that people go."""
     return lifecycle.approve(a_request(requester, resource, devices, seconds=seconds, now=now, **more), reviewer=reviewer, now=now)
+
+
+def a_delegation(delegator, *, delegate, starts_at=None, ends_at=None, reason="on holiday", now=NOW):
+    """From now for two days, if nothing else is said."""
+    starts_at = starts_at or now
+    return lifecycle.delegate(
+        delegator, delegate=delegate, starts_at=starts_at, ends_at=ends_at or later(days=2, since=now), reason=reason, now=now
+    )

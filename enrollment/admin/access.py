@@ -80,7 +80,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         if reads_all(request):
             return rows
         user = viewer(request)
-        return rows.filter(Q(pk__in=answerable(user).values("pk")) | Q(requester=user))
+        return rows.filter(Q(pk__in=answerable(user, timezone.now()).values("pk")) | Q(requester=user))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Give the last column its viewer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -19,14 +20,14 @@ from enrollment.models.devices import LOST
 ALL = "all"
 
 
-def answerable(user: User) -> QuerySet[AccessRequest]:
-    """Return the requests in which a group of theirs has a say; whether it is their turn, the verb says."""
-    return AccessRequest.objects.filter(facts.has_a_say(user))
+def answerable(user: User, now: datetime) -> QuerySet[AccessRequest]:
+    """Return the requests in which they, or somebody they stand in for, have a say; whether it is their turn, the verb says."""
+    return AccessRequest.objects.filter(facts.has_a_say(user, now))
 
 
-def overseen(user: User) -> QuerySet[Grant]:
+def overseen(user: User, now: datetime) -> QuerySet[Grant]:
     """Return the grants that came of such requests, or are for such a resource now."""
-    return Grant.objects.filter(facts.has_a_say(user) | facts.has_a_say(user, version="request__policy_version"))
+    return Grant.objects.filter(facts.has_a_say(user, now) | facts.has_a_say(user, now, version="request__policy_version"))
 
 
 class DefaultFilter(admin.SimpleListFilter):

@@ -66,7 +66,7 @@ class GrantAdmin(Shared, VerbAdmin):
         if reads_all(request):
             return rows
         user = viewer(request)
-        return rows.filter(Q(pk__in=overseen(user).values("pk")) | Q(user=user))
+        return rows.filter(Q(pk__in=overseen(user, timezone.now()).values("pk")) | Q(user=user))
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         return obj.state in Grant.OPEN

@@ -1,8 +1,9 @@
-"""Who may open what in the admin, from the three flags of an account; no rows of permissions.
+"""Who may open what in the admin, from the flags of an account and from delegations; no rows of permissions.
 
-Admins keep the estate, auditors read everything and change nothing, approvers see what they
-may answer and what belongs to them. Nobody deletes. A class says which of these it is by the
-mixin it has; a verb decides again, per object, whatever a page let through.
+Admins keep the estate, auditors read everything and change nothing; approvers, and for a
+time those who stand in for them, see what they may answer and what belongs to them. Nobody
+deletes. A class says which of these it is by the mixin it has; a verb decides again, per
+object, whatever a page let through.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import capfirst
 
-from enrollment.models import Stage, User
+from enrollment import facts
+from enrollment.models import User
 
 if TYPE_CHECKING:
     Rows = admin.ModelAdmin[Any]
@@ -44,9 +47,8 @@ def keeps(request: HttpRequest) -> bool:
 
 
 def answers(request: HttpRequest) -> bool:
-    """Tell whether some policy ever named a group of this person's; whether for one request, the verb says."""
-    user = viewer(request)
-    return user.is_active and Stage.objects.filter(group__memberships__user=user).exists()
+    """Tell whether some policy ever named a group of theirs, or of somebody they stand in for; whether for one request, the verb says."""
+    return facts.has_a_voice(viewer(request), timezone.now())
 
 
 class Frozen:
@@ -82,8 +84,7 @@ class Shared(Frozen):
     """Everybody who may open the admin looks in; `get_queryset` says at which rows."""
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        user = viewer(request)
-        return user.is_active and user.is_staff
+        return facts.opens_admin(viewer(request), timezone.now())
 
 
 class RowAdmin(Rows):

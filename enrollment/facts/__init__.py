@@ -17,6 +17,7 @@ from enrollment.facts.answering import (
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.reach import Reach, reachable_by, reachable_of
+from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
 from enrollment.facts.terms import has_a_say
 
 __all__ = [
@@ -29,13 +30,16 @@ __all__ = [
     "for_pep",
     "groups_that_wait",
     "has_a_say",
+    "has_a_voice",
     "longest_seconds",
     "may_answer_something",
     "may_revoke",
+    "opens_admin",
     "reachable_by",
     "reachable_of",
     "reviewing",
     "reviewing_all",
     "stage_that_waits",
+    "stands_in",
     "to_answer",
 ]

@@ -1,4 +1,4 @@
-"""What `may_review` needs: which stage waits, and who belongs to its group at this moment."""
+"""What `may_review` needs: which stage waits, and who has a seat in its group at this moment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from enrollment.facts.seats import members_and_stand_ins, reviewing_in, voices
 from enrollment.facts.terms import Steps, current_versions, has_a_say, of_today, stages_by_version, stages_of_member, steps_of
-from enrollment.models import AccessRequest, Grant, Membership, Resource, Review, Stage, User
+from enrollment.models import AccessRequest, Grant, Resource, Review, Stage, User
 from enrollment.policy import may_review
 from enrollment.values import Reviewing
 
@@ -24,22 +25,22 @@ def reviewing(user: User, request: AccessRequest, now: datetime) -> Reviewing:
 def reviewing_all(user: User, requests: Sequence[AccessRequest], now: datetime) -> dict[int, Reviewing]:
     """Read the same for many requests, by their number, in a constant number of queries."""
     steps = steps_of(requests)
-    return _reviewing(user, requests, steps, _waiting(steps))
+    return _reviewing(user, requests, steps, _waiting(steps), now)
 
 
 def to_answer(user: User, now: datetime) -> QuerySet[AccessRequest]:
     """Find the requests that this person could answer now: what waits for others, or for an earlier stage, is not among them."""
-    pending = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
-    unanswered = pending.exclude(requester=user).exclude(reviews__reviewer=user)
-    named = list(unanswered.filter(has_a_say(user)).select_related("resource"))
+    pending = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now).exclude(requester=user)
+    named = list(pending.filter(has_a_say(user, now)).select_related("resource"))
     steps = steps_of(named)
     waiting = _waiting(steps)
-    judged = _reviewing(user, named, steps, waiting)
-    return AccessRequest.objects.filter(pk__in=[asked.pk for asked in named if waiting[asked.pk] and not may_review(judged[asked.pk])])
+    judged = _reviewing(user, named, steps, waiting, now)
+    mine = [asked.pk for asked in named if waiting[asked.pk] and not judged[asked.pk].seat_is_taken and not may_review(judged[asked.pk])]
+    return AccessRequest.objects.filter(pk__in=mine)
 
 
 def stage_that_waits(request: AccessRequest) -> Stage | None:
-    """Return the first stage without enough yeses from people who are still active; None when all have them."""
+    """Return the first stage without enough yeses that still count; None when all have them."""
     return _waiting(steps_of([request]))[request.pk]
 
 
@@ -49,34 +50,27 @@ def groups_that_wait(requests: Sequence[AccessRequest]) -> dict[int, tuple[str, 
     return {pk: tuple(stage.group.name for stage in stages) for pk, stages in missing.items()}
 
 
-def approvers_of(what: Resource | AccessRequest) -> QuerySet[User]:
-    """Return who could answer now: for a request, in the stage that waits; for a resource, in any stage."""
+def approvers_of(what: Resource | AccessRequest, now: datetime) -> QuerySet[User]:
+    """Return who could answer now, stand-ins too: for a request, in the stage that waits; for a resource, in any stage."""
     if isinstance(what, Resource):
         today = [version.pk for version in current_versions([what.policy_id]).values()]
-        return active_members(*(stage.group_id for stages in stages_by_version(today).values() for stage in stages))
+        return members_and_stand_ins([stage.group_id for stages in stages_by_version(today).values() for stage in stages], now)
     stage = stage_that_waits(what)
-    members = active_members(*([stage.group_id] if stage else []))
-    return members.exclude(pk=what.requester_id).exclude(reviews__request=what)
+    return members_and_stand_ins([stage.group_id] if stage else [], now, what)
 
 
-def active_members(*groups: int) -> QuerySet[User]:
-    return User.objects.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), group__in=groups)), is_active=True).order_by(
-        "name", "pk"
-    )
-
-
-def may_revoke(actor: User, grant: Grant) -> bool:
-    """Its owner, an admin, or whoever may approve the resource today or might have when it was given."""
+def may_revoke(actor: User, grant: Grant, now: datetime) -> bool:
+    """Its owner, an admin, or whoever may approve the resource today or might have when it was given, or stands in for one who may."""
     if actor.pk == grant.user_id or actor.is_admin:
         return True
     today = [version.pk for version in current_versions([grant.resource.policy_id]).values()]
     stages = stages_by_version([grant.policy_version_id, grant.request.policy_version_id, *today])
     groups = [stage.group_id for each in stages.values() for stage in each]
-    return Membership.objects.filter(user=actor, group__in=groups).exists()
+    return voices(actor, now).filter(group__in=groups).exists()
 
 
 def may_answer_something(user: User) -> bool:
-    """Return whether a stage of current terms, or of a request that waits, names a group of this person."""
+    """Return whether a stage of current terms, or of a request that waits, names a group of this person: in their own right."""
     waiting = AccessRequest.objects.filter(policy_version=OuterRef("version"), state=AccessRequest.State.PENDING)
     stages = stages_of_member(user)
     return of_today(stages).exists() or stages.filter(Exists(waiting)).exists()
@@ -87,19 +81,18 @@ def _waiting(steps: Steps) -> dict[int, Stage | None]:
 
 
 def _missing(steps: Steps) -> Steps:
-    yes = Review.objects.filter(request__in=list(steps), verdict=Review.Verdict.APPROVE, reviewer__is_active=True)
+    """Return the stages that lack a yes.
+
+    Rights are judged when somebody answers, so a yes stays one when its reviewer or the seat's
+    holder leaves the group, or the delegation ends. It counts only while the reviewer's account is
+    active, and that of the person in whose stead they answered: a leaver has no seat to be filled.
+    """
+    yes = Review.objects.counted().filter(request__in=list(steps), verdict=Review.Verdict.APPROVE)
     said = Counter(yes.order_by().values_list("request_id", "stage__group_id"))
     return {pk: [stage for stage in stages if said[pk, stage.group_id] < stage.need] for pk, stages in steps.items()}
 
 
-def _reviewing(user: User, requests: Sequence[AccessRequest], steps: Steps, waiting: Waiting) -> dict[int, Reviewing]:
-    is_active = User.objects.filter(pk=user.pk, is_active=True).exists()
-    mine = set(Membership.objects.filter(user=user).values_list("group_id", flat=True))
-    found = {}
-    for request in requests:
-        stage = waiting[request.pk]
-        groups = {each.group_id for each in ([stage] if stage else steps[request.pk])}
-        found[request.pk] = Reviewing(
-            user_is_active=is_active, is_requester=request.requester_id == user.pk, is_in_group=not mine.isdisjoint(groups)
-        )
-    return found
+def _reviewing(user: User, requests: Sequence[AccessRequest], steps: Steps, waiting: Waiting, now: datetime) -> dict[int, Reviewing]:
+    """Judge each request by the stage that waits, or where none does, by all of its stages."""
+    stages = {request: [stage] if (stage := waiting[request.pk]) else steps[request.pk] for request in requests}
+    return reviewing_in(user, stages, now)

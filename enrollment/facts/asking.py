@@ -113,7 +113,10 @@ def _active_members(groups: Iterable[int]) -> dict[int, set[int]]:
 
 
 def _can_be_approved(requester: User, versions: Sequence[PolicyVersion], steps: Steps, members: Mapping[int, set[int]]) -> bool:
-    """Each stage needs enough active members besides the requester, and nobody answers in two stages."""
+    """Each stage needs enough active members besides the requester, and nobody answers in two stages.
+
+    Stand-ins do not count: they fill a member's seat and add none, and the requester's own stays empty.
+    """
     stages = together([stage for version in versions for stage in steps.get(version.pk, [])])
     people = [members.get(stage.group_id, set()) - {requester.pk} for stage in stages]
     enough = all(len(these) >= stage.need for stage, these in zip(stages, people, strict=True))

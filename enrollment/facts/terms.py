@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from enrollment.facts.seats import voices
 from enrollment.models import AccessRequest, PolicyVersion, Stage, User
 
 Steps = dict[int, list[Stage]]
@@ -55,9 +57,9 @@ def stages_of_member(user: User) -> QuerySet[Stage]:
     return Stage.objects.filter(group__memberships__user=user)
 
 
-def has_a_say(user: User, *, version: str = "policy_version", policy: str = "resource__policy") -> Q:
-    """Find rows in which a group of theirs is named by the terms of then, or by today's."""
-    mine = stages_of_member(user)
+def has_a_say(user: User, now: datetime, *, version: str = "policy_version", policy: str = "resource__policy") -> Q:
+    """Find rows in which a group of theirs, or of somebody they stand in for now, is named by the terms of then, or by today's."""
+    mine = Stage.objects.filter(group__in=voices(user, now).values("group"))
     return Q(**{f"{version}__in": mine.values("version")}) | Q(**{f"{policy}__in": of_today(mine).values("version__policy")})
 
 

@@ -5,6 +5,7 @@ audit event, and after the commit a nudge to the PEPs concerned. Who comes secon
 Conflict that says who decided and when; who may not gets a Refused with all the reasons.
 """
 
+from enrollment.lifecycle.delegations import delegate, end_delegation
 from enrollment.lifecycle.device_keys import bring_back_device, rotate_key
 from enrollment.lifecycle.device_states import approve_device, refuse_device, report_lost, resume_device, retire_device, suspend_device
 from enrollment.lifecycle.devices import enrol_device
@@ -24,9 +25,11 @@ __all__ = [
     "approve_device",
     "bring_back_device",
     "cancel_request",
+    "delegate",
     "deny",
     "disable_user",
     "enable_user",
+    "end_delegation",
     "enrol_device",
     "estate_changed",
     "expire_due",

@@ -18,7 +18,8 @@ from enrollment.signals import nudge
 def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> None:
     """End it for good, with whatever was to follow it without a gap. Other grants for the same resource stay."""
     refuse_if(
-        actor is not None and not facts.may_revoke(actor, grant), "Only its owner, an approver of the resource or an admin may end this."
+        actor is not None and not facts.may_revoke(actor, grant, now),
+        "Only its owner, an approver of the resource or an admin may end this.",
     )
     reason = "".join(letter for letter in reason if letter.isprintable() or letter in "\n\t")[:TEXT_LENGTH]  # a reason never stops a revoke
     with transaction.atomic():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from enrollment.models import AccessRequest, Device, Grant, User
+from enrollment.models import AccessRequest, Delegation, Device, Grant, Review, User
 from enrollment.policy import in_words
 
 
@@ -64,6 +64,27 @@ def conflict_over_approval(device: Device) -> Conflict:
     if row.state == Device.State.ENROLLED:
         return Conflict("The device needs no approval: it is enrolled.")
     return conflict_over_device(device)
+
+
+def conflict_over_delegation(delegation: Delegation, now: datetime) -> Conflict:
+    row = Delegation.objects.select_related("ended_by").get(pk=delegation.pk)
+    if row.ended_at is None:
+        return Conflict(f"The delegation was over on {in_words(min(row.ends_at, now))}.")
+    return Conflict(_sentence("The delegation", "ended", row.ended_by, row.ended_at))
+
+
+def conflict_over_seat(review: Review, reader: User) -> Conflict:
+    """Say who has spoken already, to somebody who would have filled the same seat."""
+    when, stood_in = in_words(review.created_at), review.on_behalf_of
+    if review.reviewer_id == reader.pk:
+        said = f"You answered this on {when}."
+    elif stood_in is None:
+        said = f"{review.reviewer}, for whom you stand in, answered this on {when}."
+    elif stood_in.pk == reader.pk:
+        said = f"{review.reviewer} answered this in your stead on {when}."
+    else:
+        said = f"{review.reviewer} answered this in the stead of {stood_in} on {when}."
+    return Conflict(f"{said} Somebody else must agree too.")
 
 
 def _sentence(what: str, said: str, who: User | None, when: datetime | None) -> str:

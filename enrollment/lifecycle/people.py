@@ -17,6 +17,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from enrollment import audit, facts
+from enrollment.lifecycle.delegations import delegations_of, end_early, tell_ended
 from enrollment.lifecycle.grants import end_for_good
 from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
@@ -65,7 +66,7 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
 
 @transaction.atomic
 def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool = False) -> None:
-    """Cut somebody off at once: sessions, pending requests, access. `leaves`: their grants are revoked for good."""
+    """Cut somebody off at once: sessions, pending requests, access. `leaves`: grants and delegations end for good."""
     _insist_on_admin(actor)
     if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now) != 1:
         raise Conflict("The account was disabled already.")
@@ -75,12 +76,14 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     withdrawn = withdraw(AccessRequest.objects.filter(requester=user, state=AccessRequest.State.PENDING), now=now)
     grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN)) if leaves else []
     ended = [grant for grant in grants if end_for_good(grant, actor=actor, reason="left", now=now)]
+    lent = [each for each in delegations_of(user, now) if end_early(each, actor=actor, now=now)] if leaves else []
     audit.append(
         "user.disabled", actor=actor, subject=user, data={"user": user.pk, "leaves": leaves, "from": "active", "to": "disabled"}, now=now
     )
     tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
     for grant in ended:
         audit.append("grant.revoked", actor=actor, subject=grant, data={"grant": grant.pk, "to": "revoked", "reason": "left"}, now=now)
+    tell_ended(lent, actor=actor, why="left", now=now)
     nudge(peps, devices=devices_of_user(user))
 
 

@@ -91,7 +91,7 @@ def _request(  # noqa: PLR0913 - as above
     )
     RequestedDevice.objects.bulk_create([RequestedDevice(request=request, device=device, resource=resource) for device in fresh])
     audit.append("request.made", actor=requester, subject=request, data=_told(request, fresh), now=now)
-    notices.ask_approvers(request)
+    notices.ask_approvers(request, now=now)
     return request
 
 

@@ -1,15 +1,20 @@
-"""Answer a request. Rights are judged now, per request, from group membership; nobody answers for themselves."""
+"""Answer a request. Rights are judged now, per request, from group membership; nobody answers for themselves.
+
+Who stands in for an approver fills that approver's seat: one seat, one answer, by whichever of them.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from enrollment import audit, facts, notices, policy
 from enrollment.facts.asking import asking_again
-from enrollment.lifecycle.outcomes import Conflict, Refused, conflict_over_request, refuse_if
+from enrollment.lifecycle.delegations import hold_delegation
+from enrollment.lifecycle.outcomes import Refused, conflict_over_request, conflict_over_seat, refuse_if
 from enrollment.lifecycle.reach import peps_of_resource
 from enrollment.lifecycle.withdrawals import close
 from enrollment.lifecycle.words import clean_text
@@ -20,18 +25,27 @@ from enrollment.signals import nudge
 State = AccessRequest.State
 
 
+@dataclass(frozen=True)
+class Seat:
+    """The part that an answer fills: in which stage, by whom, and in whose stead, if not their own."""
+
+    stage: Stage
+    reviewer: User
+    in_stead_of: int | None
+
+
 @transaction.atomic
 def approve(request: AccessRequest, *, reviewer: User, now: datetime, seconds: int | None = None, comment: str = "") -> Grant | None:
     """Say yes, for `seconds` at most. Returns the grant, or None while further people must agree."""
     comment = clean_text(comment, "comment")
-    fresh, stage = _take(request, reviewer, now)
+    fresh, seat = _take(request, reviewer, now)
     refuse_if(seconds is not None and not 0 < seconds <= fresh.seconds, "An approver may shorten the time, never lengthen it.")
     devices = list(
         Device.objects.filter(pk__in=fresh.requested_devices.values("device")).exclude(state=Device.State.RETIRED).order_by("pk")
     )
     cut = _cut(fresh, seconds)
     _insist_on_eligibility(fresh, devices, cut, now)
-    review = _review(fresh, reviewer, stage, Review.Verdict.APPROVE, comment, seconds, now)
+    review = _review(fresh, seat, Review.Verdict.APPROVE, comment, seconds, now)
     grant = None if facts.stage_that_waits(fresh) else _grant(fresh, devices, cut, reviewer, now)
     _tell_review(fresh, review, now)
     if grant:
@@ -39,7 +53,7 @@ def approve(request: AccessRequest, *, reviewer: User, now: datetime, seconds: i
         request.state, request.closed_at, request.closed_by = fresh.state, fresh.closed_at, fresh.closed_by
         nudge(peps_of_resource(fresh.resource), devices=[device.pk for device in devices])
     else:
-        notices.ask_approvers(fresh)
+        notices.ask_approvers(fresh, now=now)
     return grant
 
 
@@ -47,8 +61,8 @@ def approve(request: AccessRequest, *, reviewer: User, now: datetime, seconds: i
 def deny(request: AccessRequest, *, reviewer: User, comment: str, now: datetime) -> None:
     """Say no, for everybody: one no is enough."""
     comment = clean_text(comment, "comment")
-    fresh, stage = _take(request, reviewer, now)
-    review = _review(fresh, reviewer, stage, Review.Verdict.DENY, comment, None, now)
+    fresh, seat = _take(request, reviewer, now)
+    review = _review(fresh, seat, Review.Verdict.DENY, comment, None, now)
     if not close(fresh, State.DENIED, by=reviewer, now=now):
         raise conflict_over_request(request, now)
     request.state, request.closed_at, request.closed_by = fresh.state, fresh.closed_at, fresh.closed_by
@@ -58,27 +72,38 @@ def deny(request: AccessRequest, *, reviewer: User, comment: str, now: datetime)
     notices.tell_requester(fresh, "was denied", comment)
 
 
-def _take(request: AccessRequest, reviewer: User, now: datetime) -> tuple[AccessRequest, Stage]:
+def _take(request: AccessRequest, reviewer: User, now: datetime) -> tuple[AccessRequest, Seat]:
     """Judge rights first, then take the requester's and the request's rows, so that answers come one after the other."""
     _insist_on_right(request, reviewer, now)
-    User.objects.select_for_update().get(pk=request.requester_id)
+    User.objects.select_for_update(no_key=True).get(pk=request.requester_id)
     if AccessRequest.objects.filter(pk=request.pk, state=State.PENDING, answer_by__gt=now).update(state=State.PENDING) != 1:
         raise conflict_over_request(request, now)
     fresh = AccessRequest.objects.select_related("requester", "resource__policy", "policy_version", "extends").get(pk=request.pk)
-    earlier = Review.objects.filter(request=fresh, reviewer=reviewer).first()
-    if earlier:
-        raise Conflict(f"You answered this on {in_words(earlier.created_at)}. Somebody else must agree too.")
-    _insist_on_right(fresh, reviewer, now)
+    _insist_on_silence(fresh, reviewer, reviewer.pk)
+    holder = _insist_on_right(fresh, reviewer, now)
+    if holder is not None:
+        _insist_on_silence(fresh, reviewer, holder)
+        hold_delegation(holder, reviewer, now)
     stage = facts.stage_that_waits(fresh)
     if stage is None:
         raise Refused("Nobody needs to answer this request any more.")
-    return fresh, stage
+    return fresh, Seat(stage, reviewer, holder)
 
 
-def _insist_on_right(request: AccessRequest, reviewer: User, now: datetime) -> None:
-    reasons = policy.may_review(facts.reviewing(reviewer, request, now))
+def _insist_on_right(request: AccessRequest, reviewer: User, now: datetime) -> int | None:
+    """Return whose seat the reviewer would fill; None is their own."""
+    judged = facts.reviewing(reviewer, request, now)
+    reasons = policy.may_review(judged)
     if reasons:
         raise Refused(*reasons)
+    return judged.in_stead_of
+
+
+def _insist_on_silence(request: AccessRequest, reviewer: User, holder: int) -> None:
+    """Each person has one part in a request, spoken by themselves or in their stead: say who has spoken already."""
+    earlier = Review.objects.of_person(holder).filter(request=request).select_related("reviewer", "on_behalf_of").first()
+    if earlier:
+        raise conflict_over_seat(earlier, reviewer)
 
 
 def _insist_on_eligibility(request: AccessRequest, devices: list[Device], seconds: int, now: datetime) -> None:
@@ -100,12 +125,13 @@ def _cut(request: AccessRequest, seconds: int | None) -> int:
     return min([facts.longest_seconds(request), *(each for each in [seconds, *earlier] if each is not None)])
 
 
-def _review(request: AccessRequest, reviewer: User, stage: Stage, verdict: str, comment: str, seconds: int | None, now: datetime) -> Review:
+def _review(request: AccessRequest, seat: Seat, verdict: str, comment: str, seconds: int | None, now: datetime) -> Review:
     return Review.objects.create(
         request=request,
         requester_id=request.requester_id,
-        reviewer=reviewer,
-        stage=stage,
+        reviewer=seat.reviewer,
+        on_behalf_of_id=seat.in_stead_of,
+        stage=seat.stage,
         verdict=verdict,
         seconds=seconds,
         comment=comment,
@@ -144,6 +170,8 @@ def _tell_review(request: AccessRequest, review: Review, now: datetime) -> None:
     data = {
         "request": request.pk,
         "stage": str(review.stage),
+        "in_stead_of": review.on_behalf_of_id,
+        "in_stead_of_name": str(review.on_behalf_of) if review.on_behalf_of else "",
         "verdict": review.verdict,
         "seconds": review.seconds,
         "comment": review.comment,

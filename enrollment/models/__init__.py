@@ -1,6 +1,7 @@
 """Tables that people cause to change; constraints and QuerySets, no side effects."""
 
 from enrollment.models.access import AccessRequest, Grant, RequestedDevice, Review
+from enrollment.models.delegations import Delegation
 from enrollment.models.devices import Device, DeviceKey
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
 from enrollment.models.log import AuditEvent, AuditHead
@@ -12,6 +13,7 @@ __all__ = [
     "AccessRequest",
     "AuditEvent",
     "AuditHead",
+    "Delegation",
     "Device",
     "DeviceKey",
     "Grant",

@@ -12,6 +12,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models.devices import Device
@@ -82,8 +84,23 @@ class RequestedDevice(models.Model):
         return f"{self.device} for {self.resource}"
 
 
+class ReviewQuerySet(models.QuerySet["Review"]):
+    """Which answers."""
+
+    def of_person(self, pk: int) -> ReviewQuerySet:
+        """Those in which this person has spoken, or somebody did in their stead."""
+        return self.filter(Q(reviewer=pk) | Q(on_behalf_of=pk))
+
+    def counted(self) -> ReviewQuerySet:
+        """Those that still count: whoever answered is active, and so is the person in whose stead they did."""
+        return self.filter(reviewer__is_active=True).exclude(on_behalf_of__is_active=False)
+
+
 class Review(models.Model):
-    """One approver's answer, in one stage. `requester` is the request's, copied so that a constraint can look at it."""
+    """One approver's answer, in one stage. `requester` is the request's, copied so that a constraint can look at it.
+
+    It fills one seat: the reviewer's own, or that of the approver in whose stead they answered. One seat, one answer.
+    """
 
     class Verdict(models.TextChoices):
         APPROVE = "approve", _("approved")
@@ -92,22 +109,37 @@ class Review(models.Model):
     request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="reviews")
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("in the stead of")
+    )
     stage = models.ForeignKey(Stage, null=True, blank=True, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=8, choices=Verdict)
     seconds = models.PositiveIntegerField(null=True, blank=True)  # the approver's cut, where shorter than asked
     comment = models.TextField(max_length=1000, blank=True)
     created_at = models.DateTimeField()
 
+    objects = ReviewQuerySet.as_manager()
+
     class Meta:
         ordering: ClassVar = ["created_at", "id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["request", "reviewer"], name="review_once_per_person"),
+            models.UniqueConstraint("request", Coalesce("on_behalf_of", "reviewer"), name="review_once_per_seat"),
+            models.CheckConstraint(condition=~Q(on_behalf_of=F("reviewer")), name="review_in_the_stead_of_another"),
+            models.CheckConstraint(condition=~Q(on_behalf_of=F("requester")), name="review_never_in_the_requesters_stead"),
             models.CheckConstraint(condition=~Q(reviewer=F("requester")), name="review_never_of_oneself"),
             models.CheckConstraint(condition=Q(seconds=None) | Q(seconds__gt=0), name="review_seconds_positive"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.reviewer}: {self.get_verdict_display()}"
+        return f"{self.who}: {self.get_verdict_display()}"
+
+    @property
+    def who(self) -> str:
+        """Return who answered, and in whose stead if not their own."""
+        if self.on_behalf_of is None:
+            return str(self.reviewer)
+        return gettext("%(person)s in the stead of %(other)s") % {"person": self.reviewer, "other": self.on_behalf_of}
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):

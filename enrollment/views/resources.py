@@ -86,7 +86,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
             "resource": resource,
             "asking": asking,
             "reasons": policy.may_ask(asking, now),
-            "approvers": list(facts.approvers_of(resource).exclude(pk=request.user.pk)[: NAMED + 1]),
+            "approvers": list(facts.approvers_of(resource, now).exclude(pk=request.user.pk)[: NAMED + 1]),
             "named": NAMED,
             "extends": extends,
             "latest_end": now + timedelta(seconds=asking.longest_grant),

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 
 from enforcement.models import Enforcement, Handshake
+from enrollment import lifecycle
 from tests import factories
 
 CONSTRAINTS = {
@@ -20,13 +21,16 @@ NOW = factories.NOW
 
 
 @pytest.fixture
-def there(pep, fileshare, alice, bob, laptop, request_of_alice):
+def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
     """One of everything that a constraint speaks of."""
     wiki = factories.a_resource("wiki", pep=pep, number=20)
     grant = factories.a_grant(alice, wiki, [laptop], reviewer=bob)
     version = fileshare.policy.current
     return SimpleNamespace(
         user=alice,
+        erin=erin,
+        bob=bob,
+        delegation=lifecycle.delegate(bob, delegate=erin, starts_at=NOW, ends_at=factories.later(days=1), reason="away", now=NOW),
         membership=alice.memberships.first(),
         version=version,
         stage=version.stages.get(),
@@ -104,9 +108,15 @@ BREACHES = {
     "request_not_self_approved": put("request", state="approved", closed_at=NOW, closed_by=lambda there: there.user),
     "requested_device_once": again("requested", is_open=False),
     "one_open_request": again("requested", request=lambda there: there.other_request),
-    "review_once_per_person": again("review"),
+    "review_once_per_person": again("review", on_behalf_of=lambda there: there.erin),
+    "review_once_per_seat": again("review", reviewer=lambda there: there.erin, on_behalf_of=lambda there: there.bob),
+    "review_in_the_stead_of_another": put("review", on_behalf_of=lambda there: there.bob),
+    "review_never_in_the_requesters_stead": put("review", on_behalf_of=lambda there: there.user),
     "review_never_of_oneself": put("review", reviewer=lambda there: there.user),
     "review_seconds_positive": put("review", seconds=0),
+    "delegation_lasts": put("delegation", ends_at=NOW),
+    "delegation_to_somebody_else": put("delegation", delegate=lambda there: there.bob),
+    "delegation_ended_at": put("delegation", ended_by=lambda there: there.bob),
     "grant_lasts": put("grant", ends_at=lambda there: there.grant.starts_at),
     "grant_ended_at": put("grant", ended_at=NOW),
     "enforcement_once": again("enforcement"),
