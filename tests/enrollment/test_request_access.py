@@ -151,7 +151,7 @@ def test_what_has_ended_cannot_be_extended(grant_of_alice, alice, laptop, filesh
 def test_the_catalogue_asks_the_same_question_without_a_duration(alice, erin, fileshare, bob, now):
     assert may_ask(facts.asking(erin, fileshare, now), now) == ()
     assert may_ask(facts.asking(bob, fileshare, now), now) != ()
-    assert set(facts.approvers_of(fileshare)) == {bob}
+    assert set(facts.approvers_of(fileshare, now)) == {bob}
 
 
 def test_approvers_are_staff_as_soon_as_terms_name_their_group(alice, pep):

@@ -65,8 +65,8 @@ def test_the_shortest_time_that_any_approver_left_holds(asked, bob, brenda, sam,
 
 
 def test_those_who_are_asked_are_those_who_could_answer_now(asked, bob, brenda, sam, now):
-    assert set(facts.approvers_of(asked)) == {bob, brenda}
+    assert set(facts.approvers_of(asked, now)) == {bob, brenda}
     lifecycle.approve(asked, reviewer=bob, now=now)
-    assert set(facts.approvers_of(asked)) == {brenda}
+    assert set(facts.approvers_of(asked, now)) == {brenda}
     lifecycle.approve(asked, reviewer=brenda, now=now)
-    assert set(facts.approvers_of(asked)) == {sam}
+    assert set(facts.approvers_of(asked, now)) == {sam}
