@@ -42,7 +42,7 @@ def deny(request: AccessRequest, reviewer: User, given: Answers, now: datetime) 
 class ReviewInline(Frozen, Inline):
     model = Review
     fk_name = "request"
-    readonly_fields = ("reviewer", "stage", "verdict", "for_how_long", "comment", "created_at")
+    readonly_fields = ("reviewer", "on_behalf_of", "stage", "verdict", "for_how_long", "comment", "created_at")
     fields = (readonly_fields,)
     extra = 0
     can_delete = False

@@ -6,7 +6,7 @@ Read for a whole page of requests in a fixed number of queries; nothing here dec
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from enrollment.durations import exact
 from enrollment.models import AccessRequest, Device, Grant, Placement, User
 from enrollment.values import Reviewing
 
+TAKEN = "You have answered this, or the person in whose stead you would, or somebody in theirs: somebody else must agree too."
 OWN = "You asked for this yourself: somebody else must answer."
 
 
@@ -32,6 +33,7 @@ class Briefing:
     times_had: int
     last_grant: Grant | None
     obstacles: tuple[str, ...]
+    in_stead_of: User | None = None  # with whose seat the viewer would answer
 
     @property
     def duration(self) -> str:
@@ -46,7 +48,12 @@ def with_context(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
     """Read along what lists and confirm pages show."""
     related = ("requester", "resource", "policy_version__policy", "closed_by", "extends")
     return requests.select_related(*related).prefetch_related(
-        "devices", "resource__ports", "resource__placements__pep", "reviews__reviewer", "policy_version__stages__group"
+        "devices",
+        "resource__ports",
+        "resource__placements__pep",
+        "reviews__reviewer",
+        "reviews__on_behalf_of",
+        "policy_version__stages__group",
     )
 
 
@@ -54,7 +61,8 @@ def briefings(requests: Iterable[AccessRequest], viewer: User, now: datetime) ->
     """Return what to show for each; `obstacles` are the verb's own words."""
     found = list(requests)
     earlier, judged = _earlier(found), facts.reviewing_all(viewer, found, now)
-    return [_briefing(request, earlier[request.requester_id, request.resource_id], judged[request.pk], now) for request in found]
+    holders = User.objects.in_bulk({each.in_stead_of for each in judged.values() if each.in_stead_of})
+    return [_briefing(request, earlier[request.requester_id, request.resource_id], judged[request.pk], holders, now) for request in found]
 
 
 def device_line(device: Device) -> str:
@@ -79,10 +87,12 @@ def obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple
         return (_("It is no longer waiting for an answer."),)
     if judged.is_requester:
         return (_(OWN),)
+    if judged.seat_is_taken and not policy.may_review(judged):
+        return (_(TAKEN),)
     return policy.may_review(judged)
 
 
-def _briefing(request: AccessRequest, earlier: list[Grant], judged: Reviewing, now: datetime) -> Briefing:
+def _briefing(request: AccessRequest, earlier: list[Grant], judged: Reviewing, holders: Mapping[int, User], now: datetime) -> Briefing:
     reviews = [f"{review}{': ' + review.comment if review.comment else ''}" for review in request.reviews.all()]
     return Briefing(
         request=request,
@@ -92,6 +102,7 @@ def _briefing(request: AccessRequest, earlier: list[Grant], judged: Reviewing, n
         times_had=len(earlier),
         last_grant=earlier[0] if earlier else None,
         obstacles=obstacles(request, judged, now),
+        in_stead_of=holders.get(judged.in_stead_of or 0),
     )
 
 

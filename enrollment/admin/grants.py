@@ -106,15 +106,15 @@ class GrantAdmin(Shared, VerbAdmin):
 
 @admin.register(Review)
 class ReviewAdmin(Shared, RowAdmin):
-    """Who answered what; approvers see their own."""
+    """Who answered what; approvers see their own, and what was answered in their stead."""
 
-    list_display = ["created_at", "reviewer", "request", "verdict", "comment"]
+    list_display = ["created_at", "reviewer", "on_behalf_of", "request", "verdict", "comment"]
     list_filter = ["verdict"]
-    search_fields = ["reviewer__name", "requester__name", "request__resource__name", "comment"]
+    search_fields = ["reviewer__name", "on_behalf_of__name", "requester__name", "request__resource__name", "comment"]
     ordering = ["-created_at", "-id"]
     date_hierarchy = "created_at"
-    list_select_related = ["reviewer", "requester", "request__requester", "request__resource", "stage__group"]
+    list_select_related = ["reviewer", "on_behalf_of", "requester", "request__requester", "request__resource", "stage__group"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
         rows = super().get_queryset(request)
-        return rows if reads_all(request) else rows.filter(reviewer=viewer(request))
+        return rows if reads_all(request) else rows.filter(Q(reviewer=viewer(request)) | Q(on_behalf_of=viewer(request)))

@@ -31,6 +31,8 @@ from enrollment.lifecycle import Conflict, Refused
 from enrollment.models import User
 
 Answers = Mapping[str, Any]
+NO_RIGHT = "You may not do this, or not any more: what counts is the moment at which you press the button. Nothing was changed."
+OUT_OF_SIGHT = "You may not see this, or not any more: what counts is the moment at which you press the button. Nothing was changed."
 Run = Callable[[Any, User, Answers, datetime], str]
 
 
@@ -105,6 +107,8 @@ class VerbAdmin(RowAdmin):
         """Ask, and on POST do it, for one row."""
         self._check(verb, request)
         chosen = self.get_queryset(request).filter(pk=pk)
+        if not chosen.exists() and request.method == "POST":
+            return self.page(verb, request, chosen, verb.form(), Outcome(_(OUT_OF_SIGHT), messages.ERROR, 404))
         if not chosen.exists():
             raise Http404
         if request.method != "POST":
@@ -160,7 +164,7 @@ class VerbAdmin(RowAdmin):
 
     def _check(self, verb: Verb, request: HttpRequest) -> None:
         if not (self.has_view_permission(request) and verb.allowed(request)):
-            raise PermissionDenied
+            raise PermissionDenied(_(NO_RIGHT) if request.method == "POST" else "")
 
     def _do(self, verb: Verb, obj: Model, given: Answers, request: HttpRequest, now: datetime) -> Outcome:
         try:

@@ -10,11 +10,10 @@ from django.contrib.auth.models import Group
 from django.db import models, transaction
 
 from enrollment import audit
-from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
+from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.people import set_flags
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.models import AccessPolicy, AccessRequest, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage, User
-from enrollment.policy import in_words
 from enrollment.signals import nudge
 
 LONGEST = 366 * 86400
@@ -70,8 +69,7 @@ def retire_resource(resource: Resource, *, actor: User | None, now: datetime) ->
     """Take it off the offer for good: nobody reaches it from now on, and open requests for it are withdrawn."""
     refuse_if(actor is not None and not actor.is_admin, "Only an admin may do this.")
     if Resource.objects.filter(pk=resource.pk, retired_at=None).update(retired_at=now) != 1:
-        row = Resource.objects.get(pk=resource.pk)
-        raise Conflict(f"The resource was retired{f' on {in_words(row.retired_at)}' if row.retired_at else ''}.")
+        raise conflict_told(resource, "The resource", {"resource.retired": "retired"})
     resource.retired_at = now
     withdrawn = withdraw(AccessRequest.objects.filter(resource=resource, state=AccessRequest.State.PENDING), now=now)
     data = {"resource": resource.pk, "slug": resource.slug, "from": "offered", "to": "retired"}

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from enrollment.models import AccessRequest, Delegation, Device, Grant, Review, User
+from django.db import models
+
+from enrollment.models import AccessRequest, AuditEvent, Delegation, Device, Grant, Review, User
 from enrollment.policy import in_words
+
+LET_IN = {
+    "device.enrolled": "enrolled",
+    "device.approved": "approved",
+    "device.resumed": "resumed",
+    "device.found": "brought back",
+    "device.key_rotated": "given a new key",
+}
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -53,7 +64,7 @@ def conflict_over_device(device: Device) -> Conflict:
         return Conflict(_sentence("The device", "reported lost", row.lost_by, row.lost_at))
     if row.state == Device.State.SUSPENDED:
         return Conflict(_sentence("The device", "suspended", row.suspended_by, row.suspended_at))
-    return Conflict("The device was changed meanwhile. Look again.")
+    return conflict_told(device, "The device", LET_IN)
 
 
 def conflict_over_approval(device: Device) -> Conflict:
@@ -64,6 +75,15 @@ def conflict_over_approval(device: Device) -> Conflict:
     if row.state == Device.State.ENROLLED:
         return Conflict("The device needs no approval: it is enrolled.")
     return conflict_over_device(device)
+
+
+def conflict_told(subject: models.Model, what: str, said: Mapping[str, str]) -> Conflict:
+    """Look up in the log who did the last of these to it: where rows keep what is so, the log keeps who made it so."""
+    events = AuditEvent.objects.filter(subject_type=subject._meta.model_name, subject_id=subject.pk, verb__in=list(said))
+    last = events.order_by("-seq").first()
+    if last is None:
+        return Conflict(f"{what} was changed meanwhile. Look again.")
+    return Conflict(f"{what} was {said[last.verb]} by {last.actor} on {in_words(last.at)}.")
 
 
 def conflict_over_delegation(delegation: Delegation, now: datetime) -> Conflict:

@@ -19,7 +19,7 @@ from django.db import transaction
 from enrollment import audit, facts
 from enrollment.lifecycle.delegations import delegations_of, end_early, tell_ended
 from enrollment.lifecycle.grants import end_for_good
-from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
+from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.models import AccessRequest, Grant, IdentityProof, Membership, User
@@ -69,7 +69,7 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     """Cut somebody off at once: sessions, pending requests, access. `leaves`: grants and delegations end for good."""
     _insist_on_admin(actor)
     if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now) != 1:
-        raise Conflict("The account was disabled already.")
+        raise conflict_told(user, "The account", {"user.disabled": "disabled"})
     user.refresh_from_db()
     peps = peps_of_user(user)
     _end_sessions(user)
@@ -92,7 +92,7 @@ def enable_user(user: User, *, actor: User | None, now: datetime) -> None:
     """Let somebody back in. What was revoked stays revoked."""
     _insist_on_admin(actor)
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True, left_at=None) != 1:
-        raise Conflict("The account was enabled already.")
+        raise conflict_told(user, "The account", {"user.enabled": "enabled"})
     user.refresh_from_db()
     audit.append("user.enabled", actor=actor, subject=user, data={"user": user.pk, "from": "disabled", "to": "active"}, now=now)
     nudge(peps_of_user(user), devices=devices_of_user(user))

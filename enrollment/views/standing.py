@@ -48,7 +48,9 @@ def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
 def with_answers(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
     """Fetch the answers so far, and what the grant's standing reads."""
     grants = Prefetch("grant", queryset=with_standing(Grant.objects.all()))
-    return requests.select_related("resource", "closed_by").prefetch_related("devices", "reviews__reviewer", grants)
+    return requests.select_related("resource", "closed_by").prefetch_related(
+        "devices", "reviews__reviewer", "reviews__on_behalf_of", grants
+    )
 
 
 def current(user: User, now: datetime) -> QuerySet[AccessRequest]:

@@ -35,7 +35,7 @@ def _reviews(asked: AccessRequest) -> list[Step]:
     words = {"approve": _("%(person)s approved"), "deny": _("%(person)s denied")}
     tones = {"approve": "good", "deny": "bad"}
     return [
-        Step(review.created_at, words[review.verdict] % {"person": review.reviewer}, tones[review.verdict], review.comment)
+        Step(review.created_at, words[review.verdict] % {"person": review.who}, tones[review.verdict], review.comment)
         for review in asked.reviews.all()
     ]
 

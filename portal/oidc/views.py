@@ -15,11 +15,20 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from enrollment import facts
+from enrollment.models import User
 from portal.oidc.flow import ID_TOKEN_SESSION_KEY, OIDCFlow
 from portal.oidc.refusal import SignInRefused
+
+NO_ADMIN = _(
+    "The admin is for those who answer requests, audit, or keep the portal. If you stood in for somebody, that has ended. "
+    "Nothing was changed."
+)
 
 
 @never_cache
@@ -56,8 +65,8 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 @require_GET
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """Stand where Django's admin has its password form."""
-    if request.user.is_authenticated and not request.user.is_staff:
-        raise PermissionDenied
+    if isinstance(request.user, User) and not facts.opens_admin(request.user, timezone.now()):
+        raise PermissionDenied(NO_ADMIN)
     return HttpResponseRedirect(reverse("admin:index")) if request.user.is_authenticated else to_sign_in(request)
 
 

@@ -21,7 +21,7 @@ def now():
 
 @pytest.fixture
 def grow(alice, bob, pep, now, settings):
-    """More of everything: groups, people in them, policies of two stages, devices, resources, requests, grants, rows of PEPs."""
+    """More of everything: groups, people in them and standing in, policies of two stages, devices, resources, requests, grants."""
     settings.DEVICE_LIMIT = MANY * 2
     made = []
 
@@ -35,11 +35,12 @@ def grow(alice, bob, pep, now, settings):
 def one(number, alice, bob, pep, now):
     group = factories.a_group(f"team {number}")
     Membership.objects.bulk_create([Membership(user=person, group=group, source="test", since=now) for person in (alice, bob)])
-    factories.a_person(f"approver {number}", groups=[factories.APPROVERS, f"second {number}"], now=now)
+    approver = factories.a_person(f"approver {number}", groups=[factories.APPROVERS, f"second {number}"], now=now)
     device = factories.a_device(alice, f"device {number}", now=now)
     Handshake.objects.create(device=device, pep=pep, at=now)
     single = factories.a_policy(f"single {number}", requesters=[f"team {number}"], now=now)
     double = factories.a_policy(f"double {number}", stages=[(factories.APPROVERS, 1), (f"second {number}", 1)], now=now)
+    factories.a_delegation(approver, delegate=bob, now=now)
     had = factories.a_resource(f"had-{number}", pep=pep, policy=single, number=20 + number, now=now)
     wanted = factories.a_resource(f"wanted-{number}", pep=pep, policy=double, number=120 + number, now=now)
     grant = factories.a_grant(alice, had, [device], reviewer=bob, now=now)
@@ -78,7 +79,7 @@ def test_pages_of_mine_take_as_many_queries_for_many_as_for_few(client, alice, g
 def test_so_do_the_lists_of_the_admin(client, request, grow, person):
     grow(FEW)
     client.force_login(request.getfixturevalue(person))
-    pages = [reverse("home"), *(reverse(f"admin:enrollment_{rows}_changelist") for rows in ("accessrequest", "grant"))]
+    pages = [reverse("home"), *(reverse(f"admin:enrollment_{rows}_changelist") for rows in ("accessrequest", "grant", "delegation"))]
     few = counted(client, pages)
     grow(MANY)
     assert counted(client, pages) == few

@@ -53,11 +53,14 @@ EXPECTED = {
     "admin/enrollment/resource/add/": "sign sign 403 403 200 sign",
     "admin/enrollment/accesspolicy/add/": "sign sign 403 403 200 sign",
     "admin/auth/group/add/": "sign sign 403 403 200 sign",
+    "admin/enrollment/delegation/add/": "sign sign 200 403 403 sign",
     "admin/*/add/": "sign sign 403 403 403 sign",
     # Approvers answer, and nobody for them; approvers and admins revoke; admins suspend, retire, disable.
     "admin/enrollment/accessrequest/approve/": "sign sign away 403 403 sign",
     "admin/enrollment/accessrequest/deny/": "sign sign away 403 403 sign",
     "admin/enrollment/accessrequest/<int:pk>/*/": "sign sign 200 403 403 sign",
+    "admin/enrollment/delegation/end/": "sign sign away 403 away sign",
+    "admin/enrollment/delegation/<int:pk>/end/": "sign sign 200 403 200 sign",
     "admin/enrollment/grant/revoke/": "sign sign away 403 away sign",
     "admin/enrollment/grant/<int:pk>/*/": "sign sign 200 403 200 sign",
     "admin/enrollment/*/<int:pk>/*/": "sign sign 403 403 200 sign",
@@ -65,6 +68,7 @@ EXPECTED = {
     "admin/*/<path:object_id>/": "sign sign away away away sign",
     # Approvers read what they may answer; auditors and admins read everything.
     "admin/enrollment/accessrequest/*": "sign sign 200 200 200 sign",
+    "admin/enrollment/delegation/*": "sign sign 200 200 200 sign",
     "admin/enrollment/grant/*": "sign sign 200 200 200 sign",
     "admin/enrollment/review/*": "sign sign 200 200 200 sign",
     "admin/enrollment/device/re*/": "sign sign 403 403 away sign",
@@ -126,7 +130,9 @@ def numbers(pep, fileshare, alice, bob, laptop):
     held = Enforcement.objects.get_or_create(grant=grant, device=laptop, pep=pep, defaults={"wanted_at": now})[0]
     receipt = Receipt.objects.create(pep=pep, generation=1, at=now, outcome="applied", peers=1, admissions=1, took_ms=1)
     drift = Drift.objects.create(pep=pep, at=now, kind="element added", words="An element was added.")
+    lent = factories.a_delegation(bob, delegate=factories.a_person("frank", groups=["employees"]), now=now)
     things = {
+        "delegation": lent,
         "user": alice,
         "pep": pep,
         "pepstatu": pep,

@@ -62,7 +62,7 @@ def estate(granted, foreign, own):
 @pytest.mark.parametrize("name", MEDDLERS)
 def test_posts_of_those_who_keep_nothing_change_nothing(name, request, browse, estate, everything):
     client, before = browse(request.getfixturevalue(name)), everything()
-    may_do = {"bob": {"grant", "accessrequest"}}.get(name, set())  # test_answers and test_grants say what
+    may_do = {"bob": {"grant", "accessrequest", "delegation"}}.get(name, set())  # test_answers, test_grants and test_delegations say what
     for model, rows in REGISTERED:
         pk = model.objects.values_list("pk", flat=True).first() or 1
         for address, fields in every_post(model, rows, pk) if model._meta.model_name not in may_do else ():
@@ -104,10 +104,10 @@ def test_an_auditor_is_offered_no_action(browse, carol, estate):
     assert set(offered) == {None}
 
 
-def test_an_approver_sees_requests_grants_and_reviews_alone(browse, bob, estate):
+def test_an_approver_sees_requests_grants_reviews_and_delegations_alone(browse, bob, estate):
     client = browse(bob)
     seen = {model._meta.model_name for model, _rows in REGISTERED if client.get(page(model, "changelist")).status_code == 200}
-    assert seen == {"accessrequest", "grant", "review"}
+    assert seen == {"accessrequest", "delegation", "grant", "review"}
 
 
 def test_another_groups_approver_sees_none_of_them(browse, frank, estate, url, words):
