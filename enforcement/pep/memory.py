@@ -41,7 +41,11 @@ class Marks:
 
 @dataclass(slots=True)
 class Memory:
-    """The log, read. `sure` is False after a crash in mid-apply: the kernel may hold the plan or not. `unread` says why it could not be."""
+    """The log, read. `unread` says why it could not be.
+
+    `sure` is False after a crash in mid-apply: the kernel may hold the plan or not. Where that was to change resources
+    (`halfway`), `placements` are those of the plan, and the kernel's may be those from before.
+    """
 
     directory: Path
     generation: int = 0
@@ -53,6 +57,7 @@ class Memory:
     admissions: dict[Pair, int] = field(default_factory=dict)
     new_peers: list[tuple[float, int]] = field(default_factory=list)
     sure: bool = True
+    halfway: bool = False
     unread: str = ""
     _read: int = 0
     _inode: int = 0
@@ -168,6 +173,7 @@ class Memory:
         if "marks" in record:
             self.marks = Marks(**record["marks"])
         self.sure = record.get("sure", self.sure)
+        self.halfway = not self.sure and (self.halfway or "drop_placements" in record or "set_placements" in record)
         self._replay_changes(record)
 
     def _replay_changes(self, record: Mapping[str, Any]) -> None:
@@ -248,7 +254,7 @@ class Memory:
         self._write({"order": [max(orders, default=0), ""]}, sync=True)
 
     def _forget(self) -> None:
-        self.generation, self.document, self.marks, self.sure = 0, "", Marks(), True
+        self.generation, self.document, self.marks, self.sure, self.halfway = 0, "", Marks(), True, False
         self.placements, self.peers, self.owners, self.admissions, self.new_peers = {}, {}, {}, {}, []
         self._read = self._inode = 0
         self._compact = COMPACT_BYTES

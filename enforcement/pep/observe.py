@@ -108,5 +108,6 @@ def _table(kernel: Kernel, memory: Memory, version: str, *, touched: bool) -> st
     if structure is None:
         return "missing"
     if not memory.marks.structure or not memory.sure or memory.marks.version != version:
-        return "ours" if structure == memory.marks.structure and memory.marks.version == version else "unknown"
+        known = memory.marks.version == version and not memory.halfway  # else nobody knows which resources these are
+        return "ours" if known and structure == memory.marks.structure else "unknown"
     return "ours" if structure == memory.marks.structure else "changed"

@@ -7,7 +7,7 @@ import pytest
 from enforcement import transport
 from enforcement.zipapp import build
 from portal.demo.netns import Lab, make_keys, unique_interface, why_not
-from tests.enforcement.pep.agents import PYTHON, Agent, Machine
+from tests.enforcement.pep.agents import Agent, Machine, agent_argv
 from tests.enforcement.world import World
 from tests.lab import PORT
 
@@ -29,13 +29,7 @@ class Gateway(Machine):
         """Empty the kernel and forget all that any agent ever did here."""
         self.clean()
         Agent(self, directory, pyz, targets=TARGETS)
-        self.agent_argv = self.argv("pep", [PYTHON, "-I", str(pyz), "--config", str(directory / "agent.json")])
-
-    def admitted(self, slug="fileshare"):
-        """Return the addresses in the resource's sets, both families."""
-        known = self.sh("nft list sets").splitlines()
-        names = [name for name in (f"device-access-to-{slug}", f"device-access-to-{slug}.v6") if f"\tset {name} {{" in known]
-        return {address for name in names for address in self.elements(name)}
+        self.agent_argv = self.argv("pep", agent_argv(pyz, directory / "agent.json"))
 
 
 @pytest.fixture(scope="session")

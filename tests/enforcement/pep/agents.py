@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -51,14 +52,8 @@ def state(admissions=None, *, placements=None, peers=None, seconds=600):
 EMPTY = state(placements=[])
 
 
-class Machine(Lab):
-    """A namespace `pep` with WireGuard up."""
-
-    def __init__(self):
-        super().__init__(f"lgt{os.getpid()}g")
-        self.add_host("pep")
-        self.interface, self.keys = unique_interface(), make_keys()
-        self.add_wireguard("pep", self.interface, self.keys, ["10.89.65.1/24"], port=PORT)
+class ByHand:
+    """What an administrator of the PEP could do and see there, whatever lab it stands in."""
 
     def clean(self):
         """Empty the kernel, as after a restart."""
@@ -75,9 +70,33 @@ class Machine(Lab):
         elements = listed["nftables"][1]["set"].get("elem", [])
         return {e["elem"]["val"]: e["elem"]["expires"] for e in elements}
 
+    def admitted(self, slug=FILESHARE):
+        """Return the addresses in the resource's sets, both families; none where there are no such sets."""
+        known = self.sh("nft list sets").splitlines()
+        names = [name for name in (f"device-access-to-{slug}", f"device-access-to-{slug}.v6") if f"\tset {name} {{" in known]
+        return {address for name in names for address in self.elements(name)}
+
     def peers(self):
         lines = self.run("pep", ["wg", "show", self.interface, "allowed-ips"]).splitlines()
         return {line.split("\t")[0]: set(line.split("\t")[1].split()) for line in lines}
+
+
+class Machine(ByHand, Lab):
+    """A namespace `pep` with WireGuard up."""
+
+    def __init__(self):
+        super().__init__(f"lgt{os.getpid()}g")
+        self.add_host("pep")
+        self.interface, self.keys = unique_interface(), make_keys()
+        self.add_wireguard("pep", self.interface, self.keys, ["10.89.65.1/24"], port=PORT)
+
+
+def agent_argv(pyz: Path, config: Path) -> list[str]:
+    """Return what starts the shipped agent; where coverage is measured (`make coverage`), its source under the same eye as ours."""
+    measured = os.environ.get("COVERAGE_PROCESS_CONFIG")
+    if measured:
+        return ["env", f"COVERAGE_PROCESS_CONFIG={measured}", sys.executable, "-m", "enforcement.pep", "--config", str(config)]
+    return [PYTHON, "-I", str(pyz), "--config", str(config)]
 
 
 class Agent:
@@ -97,9 +116,12 @@ class Agent:
         path.chmod(0o600)
 
     def start(self):
-        argv = [*self.prefix, PYTHON, "-I", str(self.pyz), "--config", str(self.directory / "agent.json"), *self.arguments]
+        argv = [*self.prefix, *self.program(), *self.arguments]
         self.process = subprocess.Popen(self.machine.argv("pep", argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return self.process
+
+    def program(self):
+        return agent_argv(self.pyz, self.directory / "agent.json")
 
     def send(self, line: bytes):
         """Send bytes, return the next line's JSON; None where the stream ended."""
@@ -151,8 +173,8 @@ class Agent:
 
 def check_in_force(receipt, wanted):
     """All that was wanted is held, nothing else, and the digest says so."""
-    assert receipt["why"] == []
-    assert receipt["missing"] == {"peers": [], "admissions": [], "placements": []}
+    assert receipt["why"] == [], receipt["why"]
+    assert receipt["missing"] == {"peers": [], "admissions": [], "placements": []}, receipt
     assert receipt["extra"] == {"peers": [], "admissions": []}
     assert receipt["digest"] == digest(from_json(wanted))
 

@@ -4,6 +4,7 @@ import pytest
 
 from portal.demo.netns import why_not
 from tests.enforcement.pep.agents import Agent, Machine
+from tests.enforcement.pep.gate import Gate, Watched
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,36 @@ def shared_agent(gateway, tmp_path_factory, pyz):
     agent = Agent(gateway, tmp_path_factory.mktemp("shared"), pyz)
     yield agent
     agent.close()
+
+
+@pytest.fixture(scope="session")
+def gate():
+    """A PEP with real devices and a LAN host, for tests that watch packets."""
+    if why_not():
+        pytest.skip(f"no lab here: {why_not()}")
+    with Gate(suffix="c") as gate:
+        yield gate
+
+
+@pytest.fixture
+def ledger(gate):
+    """Begin with guards and an empty table; at the end, every packet that came through must have been allowed."""
+    gate.sh("nft flush ruleset; conntrack -F")
+    gate.load_guards()
+    with gate.watched() as ledger:
+        yield ledger
+    gate.stop_streams()
+
+
+@pytest.fixture
+def pep(gate, ledger, tmp_path, pyz):
+    """The agent on that PEP, fresh at each document, and the ledger told of what each one allows."""
+    made = []
+
+    def make(*, kind=Agent, **config):
+        made.append(kind(gate, tmp_path, pyz, **config))
+        return made[-1]
+
+    yield Watched(make, ledger)
+    for agent in made:
+        agent.close()
