@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset, witnesses
+from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset, wg, witnesses
 from enforcement.pep.caps import Caps
 from enforcement.pep.drift import Drift
 from enforcement.pep.freshness import lag
@@ -72,7 +72,8 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
         keep, todo = _plan(kernel, memory, request, seen, allowed, done)
     done.drift += blame.with_remedies(found, todo)
     _journal(memory, todo, request, now, done)
-    placements = _carry_out(kernel, caps, seen, keep, todo, done)
+    memory.heard = wg.recent(memory.heard, seen.interface, now)
+    placements = _carry_out(kernel, caps, memory, seen, keep, todo, done)
     done.changed = bool(todo) or bool(done.drift) or kernel.commits != commits
     _read_back(kernel, memory, seen, placements, request, done)
     structural = keep is not None or bool(todo.drop_placements or todo.replace_placements or todo.add_placements)
@@ -143,13 +144,17 @@ def _journal(memory: Memory, todo: Plan, request: Apply, now: float, done: Pass)
         done.why.append(f"the journal on this PEP cannot be written: {error}")
 
 
-def _carry_out(kernel: Kernel, caps: Caps, seen: Observed, keep: State | None, todo: Plan, done: Pass) -> tuple[Placement, ...]:
+def _carry_out(
+    kernel: Kernel, caps: Caps, memory: Memory, seen: Observed, keep: State | None, todo: Plan, done: Pass
+) -> tuple[Placement, ...]:
     placements = seen.state.placements
     if keep is not None:
         placements, why = carry_out.rebuild(kernel, caps, keep, live=seen.table != "missing")
         done.why += why
     if todo:
-        placements, why = carry_out.carry_out(kernel, caps, todo, placements, reads_peers=not seen.interface.is_remembered)
+        there = {peer.key for peer in seen.interface.peers}
+        calls = {key: where for key, (where, _) in memory.heard.items() if key not in there}
+        placements, why = carry_out.carry_out(kernel, caps, todo, placements, calls, reads_peers=not seen.interface.is_remembered)
         done.why += why
         done.failed = bool(why)
     return placements

@@ -6,7 +6,7 @@ becomes a sentence, and whether it mattered shows when the kernel is read back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from enforcement.pep import nft, ruleset, wg
@@ -18,16 +18,18 @@ from enforcement.pep.state import Address, Admission, Peer, Placement, State
 
 
 def carry_out(
-    kernel: Kernel, caps: Caps, plan: Plan, held: Iterable[Placement], *, reads_peers: bool
+    kernel: Kernel, caps: Caps, plan: Plan, held: Iterable[Placement], calls: Mapping[str, str], *, reads_peers: bool
 ) -> tuple[tuple[Placement, ...], list[str]]:
     """Make the changes. Returns the resources that stand afterwards, and what went wrong.
 
-    `reads_peers` False: a peer that WireGuard took without a complaint counts as there.
+    `calls` says where devices that are added again were heard. `reads_peers` False: a peer that WireGuard took without
+    a complaint counts as there.
     """
     why: list[str] = []
     standing = {placement.slug: placement for placement in held}
     _close(kernel, caps, plan, standing, why)
-    _open(kernel, caps, plan, standing, why, reads_peers=reads_peers)
+    taken = _run(kernel, wg.put(kernel.interface, plan.set_peers, calls), why)
+    _open(kernel, caps, plan, standing, why, reads_peers=reads_peers or not taken)
     return tuple(sorted(standing.values(), key=lambda placement: placement.id)), why
 
 
@@ -49,9 +51,8 @@ def _close(kernel: Kernel, caps: Caps, plan: Plan, standing: dict[str, Placement
 
 
 def _open(kernel: Kernel, caps: Caps, plan: Plan, standing: dict[str, Placement], why: list[str], *, reads_peers: bool) -> None:
-    """Open peers first and read them back, then resources, then the admissions of peers that are really there."""
-    taken = _run(kernel, wg.put(kernel.interface, plan.set_peers), why)
-    absent = _not_there(kernel, plan.set_peers, why) if plan.set_peers and (reads_peers or not taken) else frozenset()
+    """Read the new peers back, then open resources, then admit the addresses of peers that are really there."""
+    absent = _not_there(kernel, plan.set_peers, why) if plan.set_peers and reads_peers else frozenset()
     for placement in plan.add_placements:
         if _try(partial(kernel.commit, ruleset.add_resource(caps, placement)), why):
             standing[placement.slug] = placement

@@ -59,6 +59,7 @@ class Memory:
     sure: bool = True
     halfway: bool = False
     unread: str = ""
+    heard: dict[str, tuple[str, int]] = field(default_factory=dict)  # where devices were, of this process only (`wg.recent`)
     _read: int = 0
     _inode: int = 0
     _compact: int = COMPACT_BYTES

@@ -7,8 +7,9 @@ Only `wg set` is used, since kernel WireGuard has no other lasting interface.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from enforcement.pep.state import Address, Peer, held_address, make_state
 
@@ -17,6 +18,8 @@ PER_COMMAND = 500
 MOST_MENTIONS = 20
 PEER_FIELDS, INTERFACE_FIELDS = 8, 4
 NONE = "(none)"
+ENDPOINT = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]):\d{1,5}", re.ASCII)
+SESSION_SECONDS = 180  # how long a device goes on sending under the keys of its last handshake, heard or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Interface:
     peers: tuple[Peer, ...]
     odd: frozenset[str]
     handshakes: dict[str, int]
+    endpoints: dict[str, str] = field(default_factory=dict)
     is_unread: bool = False
     is_remembered: bool = False
 
@@ -44,9 +48,23 @@ def drop(interface: str, keys: Iterable[str]) -> Iterator[list[str]]:
     return _batches(interface, [["peer", key, "remove"] for key in keys])
 
 
-def put(interface: str, peers: Iterable[Peer]) -> Iterator[list[str]]:
-    """Yield the argvs that add peers, or replace the AllowedIPs of peers that are there."""
-    return _batches(interface, [["peer", p.key, "allowed-ips", ",".join(map(_host, p.addresses))] for p in peers])
+def put(interface: str, peers: Iterable[Peer], endpoints: Mapping[str, str] | None = None) -> Iterator[list[str]]:
+    """Yield the argvs that add peers, or replace the AllowedIPs of peers that are there.
+
+    A peer with an endpoint is called there at once: switching its keepalive on sends one, and so begins a handshake.
+    """
+    called = endpoints or {}
+    allowed = ([*_call(p.key, called), "allowed-ips", ",".join(map(_host, p.addresses)), *_hang_up(p.key, called)] for p in peers)
+    return _batches(interface, list(allowed))
+
+
+def recent(before: Mapping[str, tuple[str, int]], interface: Interface, now: float) -> dict[str, tuple[str, int]]:
+    """Return where each device whose session lives was last heard, and when it shook hands.
+
+    Added again after a while, such a device is deaf until it notices (FACTS R16), unless it is called.
+    """
+    found = {**before, **{key: (where, interface.handshakes.get(key, 0)) for key, where in interface.endpoints.items()}}
+    return {key: (where, at) for key, (where, at) in found.items() if at > now - SESSION_SECONDS}
 
 
 def parse(dump: str, about: frozenset[str] = frozenset()) -> Interface:
@@ -59,7 +77,7 @@ def parse(dump: str, about: frozenset[str] = frozenset()) -> Interface:
         text = text[:1] + [line for line in text[1:] if any(mention in line for mention in about)]
     lines = [line.split("\t") for line in text]
     public = next((line[1] for line in lines if len(line) == INTERFACE_FIELDS), NONE)
-    peers, odd, handshakes = [], set(), {}
+    peers, odd, handshakes, endpoints = [], set(), {}, {}
     for line in lines:
         if len(line) != PEER_FIELDS:
             continue
@@ -70,7 +88,9 @@ def parse(dump: str, about: frozenset[str] = frozenset()) -> Interface:
             odd.add(key)
         if handshake:
             handshakes[key] = handshake
-    return Interface(None if public == NONE else public, make_state(peers=peers).peers, frozenset(odd), handshakes)
+            if ENDPOINT.fullmatch(line[2]):
+                endpoints[key] = line[2]
+    return Interface(None if public == NONE else public, make_state(peers=peers).peers, frozenset(odd), handshakes, endpoints)
 
 
 def _addresses(allowed: str) -> tuple[tuple[Address, ...], bool]:
@@ -81,6 +101,14 @@ def _addresses(allowed: str) -> tuple[tuple[Address, ...], bool]:
 
 def _host(address: Address) -> str:
     return f"{address}/{address.max_prefixlen}"
+
+
+def _call(key: str, endpoints: Mapping[str, str]) -> list[str]:
+    return ["peer", key, *(["endpoint", endpoints[key], "persistent-keepalive", "25"] if key in endpoints else [])]
+
+
+def _hang_up(key: str, endpoints: Mapping[str, str]) -> list[str]:
+    return ["peer", key, "persistent-keepalive", "0"] if key in endpoints else []
 
 
 def _batches(interface: str, items: list[list[str]]) -> Iterator[list[str]]:

@@ -24,6 +24,39 @@ def test_a_peer_without_addresses_is_emptied():
     assert next(wg.put("wg0", [Peer(key(2), ())]))[-1] == ""
 
 
+def test_a_peer_that_was_heard_somewhere_is_called_there():
+    called, *rest = wg.put("wg0", [ALICE], {ALICE.key: "198.51.100.9:1234", key(3): "198.51.100.10:1"})
+    call = ["endpoint", "198.51.100.9:1234", "persistent-keepalive", "25"]
+    assert called[3:] == [
+        "peer",
+        ALICE.key,
+        *call,
+        "allowed-ips",
+        "10.89.0.2/32,fd89::2/128",
+        "peer",
+        ALICE.key,
+        "persistent-keepalive",
+        "0",
+    ]
+    assert rest == []
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [("198.51.100.9:1234", True), ("[2001:db8::9]:1234", True), ("(none)", False), ("host.example:1", False), ("[fe80::1%eth0]:5", False)],
+)
+def test_only_a_plain_address_is_somewhere_to_call(where, kept):
+    interface = wg.parse(HEAD + line(handshake=1000).replace("198.51.100.9:1234", where))
+    assert wg.recent({}, interface, 1100) == ({ALICE.key: (where, 1000)} if kept else {})
+
+
+def test_where_a_device_was_is_forgotten_with_its_session():
+    before = wg.recent({}, wg.parse(HEAD + line(handshake=1000)), 1100)
+    nobody = wg.parse(HEAD)
+    assert (wg.recent(before, nobody, 1179), wg.recent(before, nobody, 1181)) == (before, {})
+    assert wg.recent({}, wg.parse(HEAD + line(handshake=0)), 100) == {}
+
+
 def test_peers_are_removed_by_key():
     assert list(wg.drop("wg0", [key(2)])) == [["/usr/bin/wg", "set", "wg0", "peer", key(2), "remove"]]
 
