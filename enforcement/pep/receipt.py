@@ -119,7 +119,7 @@ def _as_wanted(held: State, deadlines: Mapping[Pair, int], horizon: Horizon, req
 
 def _stands(horizon: Horizon, end: int, deadline: int) -> bool:
     """Whether what was read back is what the plan left alone: a second look at one element may round it down to the second before."""
-    return horizon.accepts(end, deadline) or horizon.accepts(min(end + 1, deadline), deadline)
+    return horizon.accepts(end, deadline) or (end < deadline and horizon.accepts(end + 1, deadline))
 
 
 def _inside(scope: Scope | None, admission: Admission) -> bool:
