@@ -123,13 +123,14 @@ def _tell(pep: Pep, turn: turns.Turn, settled: standing.Settled, receipt: Receip
     if receipt.drift:
         words = [each.words for each in receipt.drift[:MOST_DRIFTS]]
         audit.append("pep.drift", actor=None, subject=pep, data={"count": len(receipt.drift), "words": words}, now=at)
-    if not settled.in_force and not settled.gone:
+    if not settled.in_force and not settled.gone and not settled.lost:
         return
     data = {
         "generation": turn.generation,
         "digest": receipt.digest,
         "in_force": [[row.grant_id, row.device_id, row.until.isoformat() if row.until else ""] for row in settled.in_force],
         "gone": [[row.grant_id, row.device_id] for row in settled.gone],
+        "lost": [[row.grant_id, row.device_id] for row in settled.lost],
     }
     audit.append("pep.enforced", actor=None, subject=pep, data=data, now=at)
 

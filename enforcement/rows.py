@@ -21,7 +21,7 @@ from enrollment.models import Pep
 
 State = Enforcement.State
 Key = tuple[int, int]  # grant, device
-Change = Literal["in force", "gone", "changed", ""]
+Change = Literal["in force", "gone", "lost", "changed", ""]
 
 BATCH = 500
 NOTICEABLE_SECONDS = 60  # a lease is renewed all the time: only what a person would notice is worth a write
@@ -45,6 +45,7 @@ class Settled:
 
     in_force: list[Enforcement] = field(default_factory=list)
     gone: list[Enforcement] = field(default_factory=list)
+    lost: list[Enforcement] = field(default_factory=list)  # still wanted, and read not to be there any more
 
 
 def wanted(desired: Desired) -> Mapping[Key, Decided]:
@@ -81,6 +82,8 @@ def settle(rows: Iterable[Enforcement], desired: Desired, seen: Seen) -> Settled
             settled.in_force.append(row)
         if change == "gone":
             settled.gone.append(row)
+        if change == "lost":
+            settled.lost.append(row)
     Enforcement.objects.bulk_update(touched, FIELDS, batch_size=BATCH)
     return settled
 
@@ -95,9 +98,12 @@ def _settle_wanted(row: Enforcement, each: Decided, seen: Seen) -> Change:
         row.until = _held_until(each, seen, row.until)
         return "in force" if not was_in_force else "changed" if _values(row) != before else ""
     row.error = why
+    is_lost = seen.receipt is not None and row.state == State.IN_FORCE
     ran_out = row.until is None or row.until <= seen.at
     if seen.receipt or row.state != State.IN_FORCE or ran_out:  # unreachable: what was read back holds until its deadline
         _fill(row, state=State.WANTED, until=None, in_force_at=None, ending_at=None)
+    if is_lost:
+        return "lost"
     return "changed" if _values(row) != before else ""
 
 

@@ -6,7 +6,8 @@ changes nothing, so old logs stay readable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -24,8 +25,23 @@ class Past:
     device: str
     resource_id: int
     resource: str
-    grants: tuple[int, ...]
+    grants: tuple[int, ...]  # that are live
+    held_for: tuple[int, ...]  # that a kernel held it for
     facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Which pairs are asked about: of one resource, of one person, or all."""
+
+    resource_id: int | None = None
+    user_id: int | None = None
+
+    def fits(self, resource_id: int, user_id: int) -> bool:
+        return self.resource_id in {None, resource_id} and self.user_id in {None, user_id}
+
+
+ALL = Pair()
 
 
 class World:
@@ -57,6 +73,7 @@ class World:
         self._states: dict[int, str] = {}
         self._grants: dict[int, GrantFacts] = {}
         self._told: dict[int, dict[str, Any]] = {}
+        self._named: dict[tuple[int, int], list[int]] = defaultdict(list)
 
     def take(self, verb: str, data: dict[str, Any]) -> None:
         """Add one event."""
@@ -69,21 +86,26 @@ class World:
         """Return a device's state; of one that is not told of, what enrolling makes it."""
         return self._states.get(device_id, "enrolled")
 
-    def pairs(self, at: datetime) -> Iterable[Past]:
-        """Yield each device and resource that a grant names and that is not over at this moment."""
-        together: dict[tuple[int, int], list[int]] = {}
-        for grant_id, grant in self._grants.items():
-            if grant.is_open and grant.starts_at <= at < grant.ends_at:
-                for device in self._told[grant_id]["devices"]:
-                    together.setdefault((device["id"], self._told[grant_id]["resource"]), []).append(grant_id)
-        for (device_id, resource_id), live in together.items():
-            told = self._told[live[0]]
-            device = next(each for each in told["devices"] if each["id"] == device_id)
-            facts = self._facts(device, resource_id, told["user"])
-            yield Past(told["user"], told["user_name"], device_id, device["name"], resource_id, told["slug"], tuple(live), facts)
+    def pairs(self, at: datetime, held: Collection[tuple[int, int]] = (), *, about: Pair = ALL) -> Iterable[Past]:
+        """Yield each device and resource that a live grant names, or that a kernel `held` for one (grant, device) that is not over."""
+        found: dict[tuple[int, int], Past] = {}
+        for grant_id, told in self._told.items():
+            grant = self._grants[grant_id]
+            if not about.fits(told["resource"], told["user"]) or not grant.starts_at <= at < grant.ends_at:
+                continue
+            for device in told["devices"]:
+                if grant.is_open or (grant_id, device["id"]) in held:
+                    pair = found.get((device["id"], told["resource"])) or self._past(device, told)
+                    live = (*pair.grants, grant_id) if grant.is_open else pair.grants
+                    held_for = (*pair.held_for, grant_id) if (grant_id, device["id"]) in held else pair.held_for
+                    found[device["id"], told["resource"]] = replace(pair, grants=live, held_for=held_for)
+        yield from found.values()
+
+    def _past(self, device: dict[str, Any], told: dict[str, Any]) -> Past:
+        facts = self._facts(device, told["resource"], told["user"])
+        return Past(told["user"], told["user_name"], device["id"], device["name"], told["resource"], told["slug"], (), (), facts)
 
     def _facts(self, device: dict[str, Any], resource_id: int, user_id: int) -> Facts:
-        named = (self._grants[each] for each, told in self._told.items() if told["resource"] == resource_id and told["user"] == user_id)
         return Facts(
             user_is_active=user_id not in self._disabled,
             proven_at=self._proven.get(user_id),
@@ -92,7 +114,7 @@ class World:
             device_state=self.state_of(device["id"]),
             resource_is_retired=resource_id in self._retired,
             user_groups=self._groups.get(user_id, frozenset()),
-            grants=tuple(named),
+            grants=tuple(self._grants[each] for each in self._named[user_id, resource_id]),
         )
 
     def _user_signed_in(self, data: dict[str, Any]) -> None:
@@ -123,6 +145,7 @@ class World:
 
     def _grant_made(self, data: dict[str, Any]) -> None:
         self._told[data["grant"]] = data
+        self._named[data["user"], data["resource"]].append(data["grant"])
         self._grants[data["grant"]] = GrantFacts(
             id=data["grant"],
             user_id=data["user"],

@@ -16,7 +16,7 @@ from enrollment.facts.answering import (
 )
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
-from enrollment.facts.reach import Reach, reachable_by, reachable_of
+from enrollment.facts.reach import Reach, reachable_by, reachable_of, reaches_at
 from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
 from enrollment.facts.terms import has_a_say
 
@@ -37,6 +37,7 @@ __all__ = [
     "opens_admin",
     "reachable_by",
     "reachable_of",
+    "reaches_at",
     "reviewing",
     "reviewing_all",
     "stage_that_waits",

@@ -1,22 +1,27 @@
-"""Who could reach what at a moment, as authorised, told from the audit log alone: rows change, history does not."""
+"""Who could reach what at a moment, told from the audit log alone: rows change, history does not.
+
+As authorised: what `decide` said then. Beside it, as enforced: which PEPs' kernels held
+it, by their receipts. The two differ where a PEP was late, or could not be reached.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from enrollment.history import World
+from enrollment.enforced import Holding, Kernels, ended_by, together
+from enrollment.history import Pair, Past, World
 from enrollment.models import AuditEvent, Resource, User
 from enrollment.policy import decide
 
-VERBS = World.VERBS
+Receipt = tuple[str, dict[str, Any], tuple[int, str], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """One device that could reach one resource, and until when that was decided to last."""
+    """One device that could reach one resource: until when that was decided to last (None: it was not allowed), and who held it."""
 
     user_id: int
     user: str
@@ -24,30 +29,69 @@ class Reach:
     device: str
     resource_id: int
     resource: str
-    until: datetime
+    until: datetime | None
     grants: tuple[int, ...]
+    held: tuple[Holding, ...] = ()
 
 
 def reachable_by(resource: Resource, at: datetime) -> tuple[Reach, ...]:
-    """Return who could reach this resource at that moment."""
-    return tuple(reach for reach in _reaches(at) if reach.resource_id == resource.pk)
+    """Return who was allowed to reach this resource at that moment."""
+    return tuple(reach for reach in reaches_at(at, resource=resource) if reach.until)
 
 
 def reachable_of(user: User, at: datetime) -> tuple[Reach, ...]:
-    """Return what this person could reach at that moment."""
-    return tuple(reach for reach in _reaches(at) if reach.user_id == user.pk)
+    """Return what this person was allowed to reach at that moment."""
+    return tuple(reach for reach in reaches_at(at, user=user) if reach.until)
 
 
-def _reaches(at: datetime) -> Iterable[Reach]:
-    world = World()
+def reaches_at(at: datetime, *, resource: Resource | None = None, user: User | None = None) -> tuple[Reach, ...]:
+    """Return all that was allowed at that moment, or held by some kernel."""
+    world, kernels = World(), Kernels()
     for verb, data in _events(at):
         world.take(verb, data)
-    for pair in world.pairs(at):
-        decision = decide(pair.facts, at)
-        if decision:
-            yield Reach(pair.user_id, pair.user, pair.device_id, pair.device, pair.resource_id, pair.resource, decision.until, pair.grants)
+    for receipt in _receipts(before=at):
+        kernels.take(*receipt)
+    pairs = world.pairs(at, kernels.keys(), about=Pair(resource.pk if resource else None, user.pk if user else None))
+    found = [_reach(pair, kernels, at) for pair in pairs]
+    return tuple(_with_ends([reach for reach in found if reach.until or reach.held], at))
+
+
+def _reach(pair: Past, kernels: Kernels, at: datetime) -> Reach:
+    decision = decide(pair.facts, at)
+    held = together(each for grant in pair.held_for for each in kernels.holding((grant, pair.device_id)))
+    grants = tuple(dict.fromkeys((*pair.grants, *pair.held_for)))
+    until = decision.until if decision else None
+    return Reach(pair.user_id, pair.user, pair.device_id, pair.device, pair.resource_id, pair.resource, until, grants, held)
+
+
+def _with_ends(reaches: list[Reach], at: datetime) -> Iterator[Reach]:
+    """Look on from that moment, for when it was gone from each kernel that held it."""
+    waiting = {(grant, reach.device_id, each.pep_id) for reach in reaches for grant in reach.grants for each in reach.held}
+    gone: dict[tuple[int, int, int], datetime] = {}
+    for verb, data, (pep_id, _pep), moment in _receipts(after=at) if waiting else ():
+        if verb == "pep.enforced":
+            ended = {(grant, device, pep_id) for grant, device in ended_by(data)} & waiting
+            gone |= dict.fromkeys(ended, moment)
+            waiting -= ended
+        if not waiting:
+            break
+    for reach in reaches:
+        ends = {each.pep_id: [gone.get((grant, reach.device_id, each.pep_id)) for grant in reach.grants] for each in reach.held}
+        yield replace(reach, held=tuple(replace(each, gone_at=_last(ends[each.pep_id])) for each in reach.held))
+
+
+def _last(ends: list[datetime | None]) -> datetime | None:
+    known = [end for end in ends if end]
+    return max(known) if len(known) == len(ends) else None
 
 
 def _events(at: datetime) -> Iterable[tuple[str, dict[str, Any]]]:
-    rows = AuditEvent.objects.filter(at__lte=at, verb__in=VERBS).order_by("seq")
+    rows = AuditEvent.objects.filter(at__lte=at, verb__in=World.VERBS).order_by("seq")
     return rows.values_list("verb", "data").iterator(chunk_size=2000)
+
+
+def _receipts(*, before: datetime | None = None, after: datetime | None = None) -> Iterator[Receipt]:
+    rows = AuditEvent.objects.filter(verb__in=Kernels.VERBS).order_by("seq")
+    rows = rows.filter(at__lte=before) if before else rows.filter(at__gt=after)
+    for verb, data, pep_id, pep, at in rows.values_list("verb", "data", "subject_id", "subject", "at").iterator(chunk_size=2000):
+        yield verb, data, (pep_id or 0, pep), at

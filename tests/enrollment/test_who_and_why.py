@@ -100,13 +100,39 @@ def test_the_log_and_the_rows_tell_the_same(story, second):
 
 
 def test_who_says_it_in_words_and_in_json(grant_of_alice):
-    assert said("who", "fileshare", "--at", "2026-03-02T09:30:00Z") == "Alice with laptop until 2026-03-02 at 10:00:00 UTC\n"
+    told = said("who", "fileshare", "--at", "2026-03-02T09:30:00Z")
+    assert told == "Alice with laptop: authorised until 2026-03-02 at 10:00:00 UTC; in force nowhere\n"
     assert said("who", "fileshare", "--at", "2026-03-02T11:00:00+01:00") == "Nobody, on 2026-03-02 at 10:00:00 UTC.\n"
     told = json.loads(said("who", "fileshare", "--at", "2026-03-02T09:30:00Z", "--json"))
-    assert [(reach["user"], reach["until"]) for reach in told["reach"]] == [("Alice", "2026-03-02T10:00:00.000000Z")]
+    found = [(reach["user"], reach["authorised"], reach["until"], reach["enforced"]) for reach in told["reach"]]
+    assert found == [("Alice", True, "2026-03-02T10:00:00.000000Z", [])]
 
 
-@pytest.mark.parametrize("arguments", [["nothing"], ["fileshare", "--at", "yesterday"], ["fileshare", "--at", "2026-03-02T09:30:00"]])
+def test_who_says_what_one_person_could_reach(grant_of_alice, alice, erin):
+    for word in ("Alice", "alice@example.com", str(alice.pk)):
+        told = said("who", "--user", word, "--at", "2026-03-02T09:30:00Z")
+        assert told == "Alice with laptop to fileshare: authorised until 2026-03-02 at 10:00:00 UTC; in force nowhere\n"
+    assert said("who", "--user", "Erin", "--at", "2026-03-02T09:30:00Z") == "Nothing, on 2026-03-02 at 09:30:00 UTC.\n"
+    assert said("who", "fileshare", "--user", "Erin", "--at", "2026-03-02T09:30:00Z") == "Nobody, on 2026-03-02 at 09:30:00 UTC.\n"
+
+
+def test_who_asks_back_where_several_people_match(grant_of_alice, alice, erin):
+    type(erin).objects.filter(pk=erin.pk).update(name="Alice")
+    with pytest.raises(CommandError, match=rf"{alice.pk} \(Alice, alice@example.com\), {erin.pk} \("):
+        said("who", "--user", "Alice")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nothing"],
+        ["--user", "nobody"],
+        ["--user", "9" * 30],
+        ["fileshare", "--at", "yesterday"],
+        ["fileshare", "--at", "2026-03-02T09:30:00"],
+    ],
+)
 def test_who_refuses_what_it_cannot_answer(fileshare, arguments):
     with pytest.raises(CommandError):
         said("who", *arguments)

@@ -1,43 +1,84 @@
-"""Who can reach a resource, or could at a time: told from the audit log."""
+"""Who can reach a resource, or could at a time, as authorised and as enforced: told from the audit log."""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from dataclasses import asdict
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 from django.utils import timezone
 
 from enrollment import audit, facts
-from enrollment.models import Resource
+from enrollment.enforced import Holding
+from enrollment.facts import Reach
+from enrollment.models import Resource, User
 from enrollment.policy import in_words
 
 
 class Command(BaseCommand):
-    help = "Say who can reach RESOURCE now, or could at a time, by the audit log."
+    help = "Say who can reach RESOURCE now, or could at a time, by the audit log: as authorised, and as the PEPs enforced it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("resource", help="its slug")
+        parser.add_argument("resource", nargs="?", help="its slug")
+        parser.add_argument("--user", help="what this person can reach: number, name or e-mail address; with RESOURCE, that alone")
         parser.add_argument("--at", help="an instant with its zone, like 2026-03-02T09:00:00Z; now without")
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: object, **options: Any) -> None:
         at = moment(options["at"]) if options["at"] else timezone.now()
-        resource = Resource.objects.filter(slug=options["resource"]).first()
-        if resource is None:
-            raise CommandError(f"There is no resource {options['resource']!r}.")
-        reaches = facts.reachable_by(resource, at)
+        if not options["resource"] and not options["user"]:
+            raise CommandError("Name a resource, or somebody with --user.")
+        resource = the_resource(options["resource"]) if options["resource"] else None
+        user = the_user(options["user"]) if options["user"] else None
+        reaches = facts.reaches_at(at, resource=resource, user=user)
         if options["json"]:
-            rows = [{**asdict(reach), "until": audit.instant(reach.until)} for reach in reaches]
-            self.stdout.write(json.dumps({"resource": resource.slug, "at": audit.instant(at), "reach": rows}))
+            about = {"resource": resource and resource.slug, "user": user and user.pk, "at": audit.instant(at)}
+            self.stdout.write(json.dumps({**about, "reach": [_plain(reach) for reach in reaches]}))
             return
         for reach in reaches:
-            self.stdout.write(f"{reach.user} with {reach.device} until {in_words(reach.until)}")
+            self.stdout.write(in_a_line(reach, names_resource=resource is None))
         if not reaches:
-            self.stdout.write(f"Nobody, on {in_words(at)}.")
+            self.stdout.write(f"{'Nothing' if resource is None else 'Nobody'}, on {in_words(at)}.")
+
+
+def in_a_line(reach: Reach, *, names_resource: bool = False) -> str:
+    """Say it for people: whether it was allowed, and what the PEPs held."""
+    to = f" to {reach.resource}" if names_resource else ""
+    allowed = f"authorised until {in_words(reach.until)}" if reach.until else "not authorised"
+    return f"{reach.user} with {reach.device}{to}: {allowed}; {'; '.join(sentences(reach)) or 'in force nowhere'}"
+
+
+def sentences(reach: Reach) -> Iterator[str]:
+    for each in reach.held:
+        gone = f", gone on {in_words(each.gone_at)}" if each.gone_at else "" if reach.until else ", not confirmed gone"
+        unsure = f", unsure since {in_words(each.unsure_since)}, when the PEP failed" if each.unsure_since else ""
+        yield f"in force on {each.pep} since {in_words(each.since)}{unsure}{gone}"
+
+
+def the_resource(slug: str) -> Resource:
+    resource = Resource.objects.filter(slug=slug).first()
+    if resource is None:
+        raise CommandError(f"There is no resource {slug!r}.")
+    return resource
+
+
+def the_user(said: str) -> User:
+    """Find the one person that this means; several of one name are listed by number."""
+    which = Q(name=said) | Q(email__iexact=said)
+    if said.isascii() and said.isdigit() and len(said) < len(str(2**63)):
+        which |= Q(pk=int(said))
+    found = list(User.objects.filter(which).order_by("pk")[:20])
+    if not found:
+        raise CommandError(f"There is nobody called {said!r}.")
+    if len(found) > 1:
+        raise CommandError(
+            "Several people match: " + ", ".join(f"{user.pk} ({user}, {user.email})" for user in found) + ". Say the number."
+        )
+    return found[0]
 
 
 def moment(text: str) -> datetime:
@@ -49,3 +90,27 @@ def moment(text: str) -> datetime:
     if at.utcoffset() is None:
         raise CommandError("Say the zone too, like 2026-03-02T09:00:00Z.")
     return at
+
+
+def _plain(reach: Reach) -> dict[str, object]:
+    names = ("user_id", "user", "device_id", "device", "resource_id", "resource")
+    return {
+        **{name: getattr(reach, name) for name in names},
+        "grants": list(reach.grants),
+        "authorised": reach.until is not None,
+        "until": _instant(reach.until),
+        "enforced": [_held(each) for each in reach.held],
+    }
+
+
+def _held(each: Holding) -> dict[str, object]:
+    return {
+        "pep": each.pep,
+        "since": audit.instant(each.since),
+        "unsure_since": _instant(each.unsure_since),
+        "gone_at": _instant(each.gone_at),
+    }
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return audit.instant(moment) if moment else None
