@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tests.lab import PYTHON, TOOLS
 
-SLACK = 0.25  # seconds that a packet may lie about on a busy machine between the PEP's decision and the next host
+SLACK = 0.1  # seconds that a packet may lie about on a busy machine between the PEP's decision and the next host
 
 
 class Way(NamedTuple):

@@ -157,6 +157,8 @@ def _carry_out(
         placements, why = carry_out.carry_out(kernel, caps, todo, placements, calls, reads_peers=not seen.interface.is_remembered)
         done.why += why
         done.failed = bool(why)
+    if keep is not None:
+        done.why += carry_out.speak(kernel)
     return placements
 
 

@@ -62,7 +62,7 @@ def _open(kernel: Kernel, caps: Caps, plan: Plan, standing: dict[str, Placement]
 
 
 def rebuild(kernel: Kernel, caps: Caps, keep: State, *, live: bool) -> tuple[tuple[Placement, ...], list[str]]:
-    """Load the whole table with what is kept. Three commits where it is live, so that no stream is reset (FACTS R30).
+    """Load the whole table with what is kept, its refusals silent, so that no stream is reset (FACTS R30): `speak` follows.
 
     Returns the resources that loaded: where one does not, it is left out and all others stand.
     """
@@ -74,8 +74,14 @@ def rebuild(kernel: Kernel, caps: Caps, keep: State, *, live: bool) -> tuple[tup
     if not _try(partial(kernel.commit, ruleset.table(caps, keep.placements, silent=True) + admissions), []):
         _try(partial(kernel.commit, ruleset.table(caps, (), silent=True)), why)
         loaded = tuple(p for p in keep.placements if _one(kernel, caps, p, keep, why))
-    _try(partial(kernel.commit, ruleset.refuse(silent=False)), why)
     return loaded, why
+
+
+def speak(kernel: Kernel) -> list[str]:
+    """Let refusals speak again, once all that may pass is let in: a granted stream that meets the rebuild waits, and is not told no."""
+    why: list[str] = []
+    _try(partial(kernel.commit, ruleset.refuse(silent=False)), why)
+    return why
 
 
 def _one(kernel: Kernel, caps: Caps, placement: Placement, keep: State, why: list[str]) -> bool:

@@ -1,5 +1,7 @@
 """Write down every packet that arrives at this host from the overlay, with the kernel's own time of its arrival.
 
+A TCP reset is left out: the PEP itself sends one, in the device's name, to a host whose reply it refuses.
+
 usage: ledger.py SECONDS INTERFACE ; one line a packet: TIME SOURCE DESTINATION PROTOCOL PORT (0 where there is none).
 Prints "ready" first, and ends by itself or when it is told to, having written all that came.
 """
@@ -16,7 +18,9 @@ import time
 ALL, OUTGOING, TIMESTAMPNS = 3, 4, 35
 OVERLAY = (ipaddress.ip_network("10.89.0.0/16"), ipaddress.ip_network("fd89::/48"))
 NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
+FLAGS, RESET = 13, 0b100
 KERNEL_BUFFER = 8 << 20
+FLUSH_SECONDS = 0.05  # what arrived is in the file not later than this
 
 
 def describe(data: bytes) -> str | None:
@@ -32,6 +36,8 @@ def describe(data: bytes) -> str | None:
     if not any(sender in prefix for prefix in OVERLAY if prefix.version == version):
         return None
     name = NAMES.get(number, str(number))
+    if name == "tcp" and len(data) > head + FLAGS and data[head + FLAGS] & RESET:
+        return None
     port = struct.unpack_from("!H", data, head + 2)[0] if name in {"tcp", "udp"} and len(data) >= head + 4 else 0
     return f"{sender} {ipaddress.ip_address(destination)} {name} {port}"
 
@@ -43,15 +49,17 @@ def main(seconds: float, interface: str) -> None:
         sock.bind((interface, ALL))
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        until = time.monotonic() + seconds
+        until, written = time.monotonic() + seconds, time.monotonic()
         signal.signal(signal.SIGTERM, lambda *_: sock.settimeout(0))
         while (left := until - time.monotonic()) > 0:
             if sock.gettimeout() != 0:
-                sock.settimeout(min(left, 0.05))
+                sock.settimeout(min(left, FLUSH_SECONDS))
+            if time.monotonic() > written + FLUSH_SECONDS:
+                sys.stdout.flush()
+                written = time.monotonic()
             try:
                 data, extra, _, where = sock.recvmsg(128, 64)
             except (TimeoutError, BlockingIOError):
-                sys.stdout.flush()
                 if sock.gettimeout() == 0:
                     return
                 continue
