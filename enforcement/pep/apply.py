@@ -63,6 +63,8 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     done.closes_only(failure, seen.error)
     allowed, refused = allow.within_caps(caps, memory, request, now)
     done.why += refused
+    done.journal += journal.refusals((words for words in refused if words not in memory.refused), request.generation, now)
+    memory.refused = frozenset(refused) if request.scope is None else memory.refused | frozenset(refused)
     found = [] if not memory.sure else blame.blame(kernel, memory, seen, request.scope)
     keep, todo = _plan(kernel, memory, request, seen, allowed, done)
     try:

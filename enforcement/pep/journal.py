@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from enforcement.pep.plan import Plan
@@ -40,13 +40,22 @@ def lines(plan: Plan, generation: int, now: float) -> Iterator[Line]:
             yield {**head, "change": change, "resource": p.slug, "targets": [str(a) for a in (p.target_v4, p.target_v6) if a]}
 
 
+def refusals(why: Iterable[str], generation: int, now: float) -> Iterator[Line]:
+    """Yield a line for each thing that was asked for beyond what this PEP's owner allows."""
+    for words in why:
+        yield {"at": round(now, 3), "generation": generation, "change": "refuse", "why": words}
+
+
 def append(directory: Path, new: list[Line]) -> None:
     """Write the lines at the end of the journal, in one write."""
     if not new:
         return
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in new).encode()
-    handle = os.open(directory / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(directory / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        size = os.fstat(handle).st_size
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            text = b"\n" + text  # half a line of a crash must not swallow the next
         while text:
             text = text[os.write(handle, text) :]
     finally:

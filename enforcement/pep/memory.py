@@ -59,6 +59,7 @@ class Memory:
     sure: bool = True
     halfway: bool = False
     unread: str = ""
+    refused: frozenset[str] = frozenset()  # what the last pass of this process found beyond the caps, so that it is journaled once
     heard: dict[str, tuple[str, int]] = field(default_factory=dict)  # where devices were, of this process only (`wg.recent`)
     _read: int = 0
     _inode: int = 0

@@ -1,5 +1,7 @@
 """What the PEP's owner does not allow is not opened, whoever asks; the rest is."""
 
+import json
+
 import pytest
 
 from tests.enforcement.pep.agents import ALICE, EMPTY, ERIN, FILESHARE, WIKI, check_in_force, key, placement, state
@@ -103,3 +105,16 @@ def test_a_revoke_beyond_the_caps_lands(make_agent, machine):
     receipt = make_agent(targets=[], device_pools=[], most_peers=0, most_new_peers_an_hour=0).apply(EMPTY)
     check_in_force(receipt, EMPTY)
     assert machine.peers() == {}
+
+
+def test_what_was_asked_for_beyond_the_caps_is_in_the_journal_once(make_agent, tmp_path):
+    agent = make_agent(**CAPS)
+    wanted = state({ALICE: [FILESHARE], BOB: [FILESHARE]}, placements=[placement(), placement(WIKI, 8, target_v4="169.254.169.254")])
+    first, again = agent.apply(wanted), agent.apply(wanted)
+    refused = [line["why"] for line in first["journal"] if line["change"] == "refuse"]
+    assert [word in " ".join(refused) for word in ("169.254.169.254", "10.89.200.4")] == [True, True]
+    assert [line for line in again["journal"] if line["change"] == "refuse"] == []
+    journal = [json.loads(line) for line in (tmp_path / "state" / "journal.jsonl").read_text().splitlines()]
+    assert [line["why"] for line in journal if line["change"] == "refuse"] == refused
+    agent.apply(state({ALICE: [FILESHARE]}))
+    assert len([line for line in agent.apply(wanted)["journal"] if line["change"] == "refuse"]) == 2

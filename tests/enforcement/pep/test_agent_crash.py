@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.enforcement.pep.agents import FILESHARE, SET, SET_V6, WIKI, check_in_force, key, placement, state
+from tests.enforcement.pep.agents import ALICE, FILESHARE, SET, SET_V6, WIKI, check_in_force, key, placement, state
 
 pytestmark = pytest.mark.lab
 
@@ -50,3 +50,13 @@ def test_killed_at_any_moment_it_converges_and_blames_nobody(make_agent, machine
     check_in_force(receipt, after)
     assert receipt["drift"] == []
     assert set(machine.peers()) == {name for name, _ in after["peers"]}
+
+
+def test_half_a_line_in_the_journal_does_not_swallow_the_next(make_agent, tmp_path):
+    make_agent().apply(state({ALICE: [FILESHARE]}))
+    journal = tmp_path / "state" / "journal.jsonl"
+    journal.write_text(journal.read_text() + '{"at":17')
+    make_agent().apply(state({}), generation=2)
+    lines = journal.read_text().splitlines()
+    assert lines[3] == '{"at":17'
+    assert [json.loads(line)["change"] for line in lines[4:]] == ["expel", "expel", "drop peer"]

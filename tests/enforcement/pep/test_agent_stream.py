@@ -59,6 +59,16 @@ def test_a_wrong_line_gets_a_sentence_and_the_stream_goes_on(shared_agent, line,
     assert shared_agent.hello()["kind"] == "hello"
 
 
+def test_the_agent_listens_nowhere_and_its_files_are_its_own(agent, machine, tmp_path):
+    """WireGuard's port is the kernel's, or its stand-in's: whoever else waits for anybody would be listed here."""
+    agent.apply(state({ALICE: [FILESHARE]}))
+    listed = machine.sh("ss -Hlntup").splitlines()
+    assert [line for line in listed if "wireguard-go" not in line and ":51820" not in line] == []
+    files = {path.name: (path.stat().st_uid, oct(path.stat().st_mode & 0o777)) for path in (tmp_path / "state").iterdir()}
+    assert files == {"last.jsonl": (0, "0o600"), "journal.jsonl": (0, "0o600")}
+    assert oct((tmp_path / "state").stat().st_mode & 0o777) == "0o700"
+
+
 def test_several_requests_in_one_write_get_an_answer_each(agent):
     first = agent.send((json.dumps(HELLO) + "\n").encode() * 3)
     nonces = {first["nonce"], *(json.loads(agent.process.stdout.readline())["nonce"] for _ in range(2))}

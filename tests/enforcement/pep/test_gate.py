@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from tests.enforcement.pep.gate import FILESHARE_AT, SHUT
-from tests.lab import LAN, OTHER_LAN, PHONE
-from tests.lab_ledger import Knocker, Ledger, excess
+from tests.enforcement.pep.gate import FILESHARE_AT, SHUT, WIKI_AT
+from tests.lab import LAN, OTHER_LAN, OWN, PEP_LAN, PHONE, PYTHON, TOOLS
+from tests.lab_ledger import Knocker, Ledger, excess, ways
 
 pytestmark = pytest.mark.lab
 
@@ -34,3 +34,16 @@ def test_with_the_guards_alone_the_ledger_stays_empty(gate):
     time.sleep(0.4)
     assert min(knocker.stop()) > 3
     assert ledger.close() == []
+
+
+def test_a_scan_by_a_device_with_one_resource_finds_that_resource_only(gate, pep, ledger, rounds):
+    """Every address it could know, ports all over the range (all of them with --full), TCP and UDP, in both families."""
+    wanted = gate.document(phone=())
+    pep.apply(wanted)
+    step, listed = rounds(211, 1), {445, 139, 137, 138}
+    for first in sorted({1, *listed}):
+        last = first if first in listed else 65535
+        scan = [*PYTHON, str(TOOLS / "scan.py"), str(first), str(last), str(step)]
+        gate.run("laptop", [*scan, *FILESHARE_AT, *WIKI_AT, *LAN, *OTHER_LAN, *OWN, *PEP_LAN, *PHONE], seconds=300)
+    arrived = {packet.way for packet in ledger.packets() if packet.way.protocol != "icmp"}
+    assert arrived == {way for way in ways(wanted) if way.protocol != "icmp"}
