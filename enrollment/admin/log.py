@@ -15,22 +15,25 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import audit
-from enrollment.admin.mixins import Frozen, RowAdmin
+from enrollment import audit, exports
+from enrollment.admin.exporting import ExportAdmin
+from enrollment.admin.mixins import Frozen
 from enrollment.chain import Witness
 from enrollment.models import AuditEvent, AuditHead
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(Frozen, RowAdmin):
+class AuditEventAdmin(Frozen, ExportAdmin):
     """What happened, newest first."""
 
+    export = exports.EVENTS
     change_list_template = "admin/enrollment/auditevent_list.html"
     list_display = ["seq", "at", "verb", "actor", "subject_type", "subject"]
     list_filter = ["verb", "subject_type"]
     search_fields = ["actor", "subject", "verb"]
     search_help_text = _("Who, about what, or which verb")
     date_hierarchy = "at"
+    linked_by = ("subject_id",)
     readonly_fields = ("seq", "at", "verb", "actor", "actor_id", "subject_type", "subject", "subject_id", "what", "previous", "hash")
     fields = readonly_fields
 

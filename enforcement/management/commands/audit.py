@@ -8,21 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from enforcement import witnesses
 from enforcement.witnesses import Heard
-from enrollment import audit, chain
+from enrollment import audit, chain, exports
 from enrollment.chain import Checked, Witness
+from enrollment.models import AuditEvent
 
 
 class Command(BaseCommand):
     """Exit status 1 where the log does not hold. A PEP that cannot be asked is a warning: it says nothing about the log."""
 
-    help = "verify: name every problem of the chain, and fail if there is one. export: write the events as JSON Lines."
+    help = (
+        "verify: name every problem of the chain, and fail if there is one. export: write the events as JSON Lines or CSV, and note that."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", choices=["verify", "export"])
         parser.add_argument("--since", type=int, default=1, help="export from this event on")
+        parser.add_argument("--csv", action="store_true", help="export for a spreadsheet: formulas are marked as text")
         parser.add_argument("--file", type=Path, help="verify what was exported, without a database; add witnesses of your own")
         parser.add_argument("--no-peps", action="store_true", help="do not ask the PEPs what they saw")
         parser.add_argument(
@@ -35,8 +40,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         if options["what"] == "export":
-            for line in audit.export(options["since"]):
-                self.stdout.write(line)
+            rows = AuditEvent.objects.filter(seq__gte=options["since"])
+            kind, chosen = "csv" if options["csv"] else "jsonl", f"since={options['since']}"
+            for line in exports.begin(exports.EVENTS, rows, actor=None, kind=kind, chosen=chosen, now=timezone.now()):
+                self.stdout.write(line, ending="")
             return
         own = [witness(text) for text in options["witness"]]
         own += [each for path in options["witness_file"] for each in witnesses_in(path)]

