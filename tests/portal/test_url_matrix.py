@@ -64,6 +64,8 @@ EXPECTED = {
     "admin/enrollment/grant/revoke/": "sign sign away 403 away sign",
     "admin/enrollment/grant/<int:pk>/*/": "sign sign 200 403 200 sign",
     "admin/enrollment/*/<int:pk>/*/": "sign sign 403 403 200 sign",
+    "admin/enrollment/grant/export/": "sign sign 403 200 200 sign",
+    "admin/enrollment/auditevent/export/": "sign sign 403 200 200 sign",
     "admin/enrollment/auditevent/verify/": "sign sign 403 200 200 sign",
     "admin/*/<path:object_id>/": "sign sign away away away sign",
     # Approvers read what they may answer; auditors and admins read everything.
@@ -121,7 +123,11 @@ def in_a_word(answer):
 
 @pytest.fixture
 def numbers(pep, fileshare, alice, bob, laptop):
-    """Everything alice can have, and the number of one thing of each kind."""
+    return number_things(pep, fileshare, alice, bob, laptop)
+
+
+def number_things(pep, fileshare, alice, bob, laptop):
+    """Make everything alice can have; return the number of one thing of each kind."""
     now = timezone.now()
     waiting = factories.a_request(alice, fileshare, [laptop], now=now)
     other = factories.a_resource("wiki", pep=pep, policy=fileshare.policy, number=20, now=now)
@@ -163,8 +169,9 @@ def test_every_address_answers_everybody_as_the_table_says(numbers, browsers):
 def test_nothing_can_be_sent_from_another_site(numbers, dave):
     forged = Client(enforce_csrf_checks=True)
     forged.force_login(dave)
-    answers = {route: forged.post(filled_in(route, numbers)).status_code for route in ROUTES}
-    assert answers == dict.fromkeys(ROUTES, 403)
+    answers = {route: forged.post(filled_in(route, numbers)) for route in ROUTES}
+    said = {route: (answer.status_code, "The page was too old" in answer.text) for route, answer in answers.items()}
+    assert said == dict.fromkeys(ROUTES, (403, True))
 
 
 def test_every_line_of_the_table_is_about_an_address_there_is():
