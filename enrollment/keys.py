@@ -34,6 +34,12 @@ NOT_A_KEY = "This is not a WireGuard public key: that has 44 characters, letters
 NOT_CANONICAL = "This key is not written the way WireGuard writes it. Copy it again, or make a new one."
 UNUSABLE = "This key protects nothing: everybody can compute its secrets. Make a new one with your WireGuard app."
 
+PRIVATE = "This is a private key, and its public half is known here. Throw it away now: make a new pair, and give out the public key alone."
+LOOKS_PRIVATE = (
+    "This looks like a private key. If it is one, throw it away now and make a new pair: it has left your device."
+    " One public key in 16 looks so too: if you have checked that this is the public key, paste it again and say so below."
+)
+
 
 class BadKey(ValueError):  # noqa: N818 - it reads as what it is where it is caught
     """The text is no key we accept; the message is a sentence for the person who typed it."""
@@ -55,6 +61,12 @@ def check(text: str) -> str:
     if point >= PRIME:
         raise BadKey(NOT_CANONICAL)
     return text
+
+
+def looks_private(key: str) -> bool:
+    """Tell whether a key is shaped as `wg genkey` shapes private ones. No more can be told: both are any 32 bytes."""
+    raw = base64.b64decode(key)
+    return raw[0] % 8 == 0 and raw[31] >> 6 == 1  # RFC 7748, section 5
 
 
 def fingerprint(key: str) -> str:

@@ -116,6 +116,16 @@ def next_free(pep_prefix: str, taken: Iterable[str]) -> Address:
     raise BadAddress(f"The PEP's prefix, {network}, has no free address left.")
 
 
+def overlapping(ports: Iterable[tuple[str, int, int]], others: Iterable[tuple[str, int, int]]) -> str | None:
+    """Return the first port that both have, in words, or None."""
+    known = list(others)
+    for protocol, first, last in ports:
+        for other, begins, ends in known:
+            if protocol == other and first <= ends and begins <= last:
+                return f"{protocol} {max(first, begins)}"
+    return None
+
+
 def _within(inner: Network, outer: Network) -> bool:
     if isinstance(inner, IPv4Network):
         return isinstance(outer, IPv4Network) and inner.subnet_of(outer)

@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from portal import metrics, views
 
+handler400 = "portal.views.bad_request"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("", include("enrollment.urls")),

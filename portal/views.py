@@ -3,9 +3,11 @@
 import logging
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template import loader
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -32,6 +34,13 @@ def home(request: SignedIn) -> HttpResponse:
         "now": now,
     }
     return render(request, "home.html", context)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that nothing was done, and why: too much was sent (413), or it made no sense (400)."""
+    is_too_much = isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent)
+    page = loader.render_to_string("400.html", {"is_too_much": is_too_much})
+    return HttpResponse(page, status=413 if is_too_much else 400)
 
 
 @require_safe

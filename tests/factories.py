@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.conf import settings
 from django.contrib.auth.models import Group
 
-from enrollment import lifecycle
+from enrollment import keys, lifecycle
 from enrollment.models import AccessPolicy, Pep, Placement, Resource, ResourcePort, User
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -35,9 +35,22 @@ def later(seconds=0, *, since=NOW, **parts):
 
 
 def a_key(seed=None):
-    """A usable public key: the same for the same seed, another one each time without."""
-    secret = hashlib.sha256(f"{seed if seed is not None else f'number {next(counter)}'}".encode()).digest()
-    return base64.b64encode(X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()).decode()
+    """A usable public key that looks like one: the same for the same seed, another one each time without."""
+    seed = seed if seed is not None else f"number {next(counter)}"
+    secrets = (hashlib.sha256(f"{seed}{' again' * tries}".encode()).digest() for tries in itertools.count())
+    pairs = (X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw() for secret in secrets)
+    return next(key for key in (base64.b64encode(public).decode() for public in pairs) if not keys.looks_private(key))
+
+
+def a_pair(*, looks_private=False):
+    """A private key as `wg genkey` prints it, and its public key, shaped like a private one or not."""
+    while True:
+        raw = bytearray(hashlib.sha256(f"pair {next(counter)}".encode()).digest())
+        raw[0], raw[31] = raw[0] & 0b11111000, raw[31] & 0b01111111 | 0b01000000
+        public = X25519PrivateKey.from_private_bytes(bytes(raw)).public_key().public_bytes_raw()
+        private, public = base64.b64encode(raw).decode(), base64.b64encode(public).decode()
+        if keys.looks_private(public) == looks_private:
+            return private, public
 
 
 def a_group(name):

@@ -13,7 +13,7 @@ from enrollment import lifecycle
 from enrollment.admin.filters import DeviceFilter
 from enrollment.admin.mixins import Frozen, keeps
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
-from enrollment.admin_forms.answers import NothingForm, ReasonForm
+from enrollment.admin_forms.answers import NothingForm, PlainReasonForm
 from enrollment.models import Device, User
 from enrollment.models.devices import LOST
 
@@ -65,7 +65,7 @@ class DeviceAdmin(Frozen, VerbAdmin):
 
     verbs = (
         Verb("approve", _("Approve …"), _("Let in?"), _("Approve"), approve, keeps, NothingForm, LETTING_IN),
-        Verb("refuse", _("Refuse …"), _("Refuse for good?"), _("Refuse"), refuse, keeps, ReasonForm, LETTING_IN, is_grave=True),
+        Verb("refuse", _("Refuse …"), _("Refuse for good?"), _("Refuse"), refuse, keeps, PlainReasonForm, LETTING_IN, is_grave=True),
         Verb("suspend", _("Suspend …"), _("Suspend until resumed?"), _("Suspend"), suspend, keeps, is_grave=True),
         Verb("resume", _("Resume …"), _("Resume?"), _("Resume"), resume, keeps),
         Verb("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps, is_grave=True),

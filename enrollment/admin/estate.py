@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db import IntegrityError, models
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +29,17 @@ def retire(resource: Resource, actor: User, given: Answers, now: datetime) -> st
     return gettext("Retired. Nobody reaches it from now on; its history stays.")
 
 
+class RefusedForm:
+    """Before a form whose verb has refused what it let through: it is not valid, and says why."""
+
+    reasons: tuple[str, ...]
+
+    def clean(self) -> Any:  # noqa: ANN401 - as the form's
+        cleaned = super().clean()  # type: ignore[misc] # the form's, which comes after this class
+        self.add_error(None, list(self.reasons))  # type: ignore[attr-defined]
+        return cleaned
+
+
 class EstateAdmin(Kept, RowAdmin):
     """Saves what an admin keeps, with an audit event for each row, in one transaction."""
 
@@ -40,15 +51,22 @@ class EstateAdmin(Kept, RowAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Say it in words when somebody else was faster, or a verb refuses what the form let through; nothing is saved then."""
+        """Say it in words when somebody else was faster, or a verb refuses what the form let through; what was typed stays."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except IntegrityError:
-            taken = gettext("Somebody else took the same name or address a moment ago. Nothing was saved: look, and try again.")
-            self.message_user(request, taken, messages.ERROR)
+            reasons: tuple[str, ...] = (
+                gettext("Somebody else took the same name or address a moment ago. Nothing was saved: look, and try again."),
+            )
         except Refused as refused:
-            self.message_user(request, " ".join(refused.reasons), messages.ERROR)
-        return HttpResponseRedirect(request.get_full_path())
+            reasons = refused.reasons
+        request.refused = reasons  # type: ignore[attr-defined] # for get_form: the page once more, as it was sent, and why
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401, FBT001, FBT002 - as Django's
+        form = super().get_form(request, obj, change, **kwargs)
+        reasons = getattr(request, "refused", ())
+        return type(form.__name__, (RefusedForm, form), {"reasons": reasons}) if reasons else form
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - as Django's
         super().save_related(request, form, formsets, change)

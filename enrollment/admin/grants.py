@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import lifecycle
+from enrollment import exports, lifecycle
+from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import GrantFilter, overseen
 from enrollment.admin.mixins import RowAdmin, Shared, answers, reads_all, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin_forms.answers import ReasonForm
 from enrollment.durations import exact
 from enrollment.models import Grant, Review, User
 from enrollment.policy import in_words
@@ -44,10 +46,11 @@ def enforcement_words(row: Any) -> str:  # noqa: ANN401 - enforcement's rows are
 
 
 @admin.register(Grant)
-class GrantAdmin(Shared, VerbAdmin):
+class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
     """Who has what until when, and whether it is so."""
 
-    verbs = (Verb("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, is_grave=True),)
+    export = exports.GRANTS
+    verbs = (Verb("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, ReasonForm, is_grave=True),)
     list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement"]
     list_filter = [GrantFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]

@@ -11,14 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from enrollment import facts
+from enrollment.admin.asked import LONGEST_SEARCH, is_offered
 from enrollment.models import User
 
 if TYPE_CHECKING:
@@ -95,6 +98,7 @@ class RowAdmin(Rows):
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     actions_on_bottom = False
+    linked_by: tuple[str, ...] = ()  # fields that links of ours filter by, besides the filters of the list
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})})
@@ -108,5 +112,13 @@ class RowAdmin(Rows):
         return super().change_view(request, object_id, form_url, {"history": history, **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Nothing that a crafted address may ask of the database but what a filter of ours offers: a broken pattern would be a 500."""
-        return "regex" not in lookup and super().lookup_allowed(lookup, value, request)
+        """Refuse (400) what no filter here offers, whatever a crafted address asks."""
+        more = [name for name in (self.date_hierarchy, *self.linked_by) if name]
+        return is_offered(lookup, value, filters=self.get_list_filter(request), more=more)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """Look for the beginning of what is too long to look for, and say so."""
+        if len(search_term) > LONGEST_SEARCH:
+            said = _("Only the first %(most)d characters were looked for.") % {"most": LONGEST_SEARCH}
+            self.message_user(request, said, messages.WARNING)
+        return super().get_search_results(request, queryset, search_term[:LONGEST_SEARCH])

@@ -15,6 +15,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,7 +27,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from enrollment.admin.mixins import RowAdmin, viewer
-from enrollment.admin_forms.answers import Ids, ReasonForm
+from enrollment.admin_forms.answers import Ids, PlainReasonForm
 from enrollment.lifecycle import Conflict, Refused
 from enrollment.models import User
 
@@ -46,7 +47,7 @@ class Verb:
     button: str | Promise
     run: Run
     allowed: Callable[[HttpRequest], bool]
-    form: type[forms.Form] = ReasonForm
+    form: type[forms.Form] = PlainReasonForm
     template: str = "admin/enrollment/confirm.html"
     is_grave: bool = False
 
@@ -78,6 +79,13 @@ class VerbAdmin(RowAdmin):
                 path(f"<int:pk>/{verb.name}/", self.admin_site.admin_view(partial(self.one_view, verb)), name=name),
             ]
         return [*mine, *super().get_urls()]
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """Read the chosen rows as we do everywhere: Django puts whatever was sent into its query."""
+        chosen = Ids({"ids": ",".join(request.POST.getlist(ACTION_CHECKBOX_NAME))})
+        if request.POST.getlist(ACTION_CHECKBOX_NAME) and not chosen.is_valid():
+            return self._no_rows(request)
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -127,7 +135,7 @@ class VerbAdmin(RowAdmin):
         self._check(verb, request)
         ids = Ids(request.POST)
         if request.method != "POST" or not ids.is_valid():
-            return HttpResponseRedirect(self._list_url())
+            return self._no_rows(request)
         chosen = self.get_queryset(request).filter(pk__in=ids.cleaned_data["ids"])
         form = verb.form(request.POST)
         if not form.is_valid():
@@ -165,6 +173,11 @@ class VerbAdmin(RowAdmin):
     def _check(self, verb: Verb, request: HttpRequest) -> None:
         if not (self.has_view_permission(request) and verb.allowed(request)):
             raise PermissionDenied(_(NO_RIGHT) if request.method == "POST" else "")
+
+    def _no_rows(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST":
+            self.message_user(request, _("Nothing was done: what was chosen are no rows of this list."), messages.ERROR)
+        return HttpResponseRedirect(self._list_url())
 
     def _do(self, verb: Verb, obj: Model, given: Answers, request: HttpRequest, now: datetime) -> Outcome:
         try:

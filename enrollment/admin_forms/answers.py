@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.admin_forms.fields import DurationField, IdsField
+from enrollment.admin_forms.fields import DurationField, IdsField, prints_or_breaks
 
 
 class Ids(forms.Form):
@@ -15,7 +15,7 @@ class Ids(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    """Why: it is kept in the history."""
+    """Why: it is kept in the history. What is in it stops no revoke; verbs that mind its letters take `PlainReasonForm`."""
 
     reason = forms.CharField(
         label=_("Reason"),
@@ -24,6 +24,14 @@ class ReasonForm(forms.Form):
         help_text=_("Kept in the history."),
         error_messages={"required": _("Say why: it is kept in the history.")},
     )
+
+
+class PlainReasonForm(ReasonForm):
+    """Why, in letters that print."""
+
+    def clean_reason(self) -> str:
+        prints_or_breaks(self.cleaned_data["reason"])
+        return str(self.cleaned_data["reason"])
 
 
 class NothingForm(forms.Form):
@@ -44,6 +52,7 @@ class ApproveForm(forms.Form):
         label=_("Comment (optional)"),
         required=False,
         max_length=1000,
+        validators=[prints_or_breaks],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("The person who asked reads this."),
     )
@@ -55,6 +64,7 @@ class DenyForm(forms.Form):
     comment = forms.CharField(
         label=_("Why not"),
         max_length=1000,
+        validators=[prints_or_breaks],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("The person who asked reads this."),
         error_messages={"required": _("Say why: the person who asked reads it.")},

@@ -6,7 +6,7 @@ address already) is asked here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment import keys, targets
 from enrollment.admin_forms.fields import DurationField, prints, prints_or_breaks
+from enrollment.lifecycle.device_keys import is_private_half
+from enrollment.lifecycle.sound import is_taken
 from enrollment.models import DeviceKey, Pep, Placement, Resource, ResourcePort
+from enrollment.texts import tidied
 
 if TYPE_CHECKING:
     PepModelForm = forms.ModelForm[Pep]
@@ -49,6 +52,10 @@ class PepForm(PepModelForm):
         help_text=_("How long the PEP keeps access while the portal cannot reach it, such as 8 h. Empty: until each deadline."),
     )
 
+    is_public = forms.BooleanField(
+        label=_("I have checked: it is the public key"), required=False, help_text=_("Only for a key that looks like a private one.")
+    )
+
     class Meta:
         model = Pep
         fields = ["name", "endpoint_host", "endpoint_port", "public_key", "prefix_v4", "prefix_v6", "lease_seconds", "is_enabled"]
@@ -72,9 +79,19 @@ class PepForm(PepModelForm):
             key = keys.check(self.cleaned_data["public_key"])
         except keys.BadKey as bad:
             raise ValidationError(str(bad)) from bad
-        if DeviceKey.objects.filter(public_key=key).exists():
+        if DeviceKey.objects.filter(public_key=key).exists() or Pep.objects.exclude(pk=self.instance.pk).filter(public_key=key).exists():
             raise ValidationError(keys.KNOWN_ALREADY)
+        if is_private_half(key):
+            raise ValidationError(keys.PRIVATE)
+        if keys.looks_private(key) and "public_key" in self.changed_data and not self.data.get("is_public"):
+            raise ValidationError(keys.LOOKS_PRIVATE)
         return key
+
+    def clean(self) -> dict[str, Any]:
+        """Send no refused key back: it may be a private one."""
+        if "public_key" in self.errors:
+            self.data = {**dict(self.data.items()), "public_key": ""}  # the last of each, as a QueryDict answers
+        return super().clean() or self.cleaned_data
 
     def clean_prefix_v4(self) -> str:
         return self._prefix("prefix_v4", V4)
@@ -105,9 +122,9 @@ class ResourceForm(ResourceModelForm):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         prints(name)
-        if Resource.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
+        if is_taken(Resource(pk=self.instance.pk, name=name)):
             raise ValidationError(_("There is a resource of this name already."))
-        return name
+        return tidied(name)
 
     def clean_description(self) -> str:
         prints_or_breaks(self.cleaned_data["description"])
@@ -201,16 +218,6 @@ class PlacementForm(PlacementModelForm):
         mine = {f"{kind}_v{version}" for kind in ("target", "overlay") for version in (V4, V6)}
         known: set[str] = super()._get_validation_exclusions()  # type: ignore[misc] # Django has it, its stubs do not
         return known | mine if self.errors else known
-
-
-def overlapping(ports: Iterable[tuple[str, int, int]], others: Iterable[tuple[str, int, int]]) -> str | None:
-    """Return the first port that both have, in words, or None."""
-    known = list(others)
-    for protocol, first, last in ports:
-        for other, begins, ends in known:
-            if protocol == other and first <= ends and begins <= last:
-                return f"{protocol} {max(first, begins)}"
-    return None
 
 
 def _port(text: str) -> int:

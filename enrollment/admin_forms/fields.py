@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from django import forms
@@ -10,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.durations import BadDuration, exact, parse
+from enrollment.texts import is_plain
 
 MOST_IDS = 2000
-HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 
 
 class DurationField(forms.CharField):
@@ -53,10 +52,11 @@ class IdsField(forms.CharField):
 
 def prints(text: str) -> None:
     """Refuse a name that is invisible, breaks a line or reorders what stands around it."""
-    if any(unicodedata.category(letter) in HIDDEN for letter in text):
+    if not is_plain(text):
         raise ValidationError(_("It has characters in it that do not print. Use letters, digits and blanks."))
 
 
 def prints_or_breaks(text: str) -> None:
     """As `prints`, where lines may end."""
-    prints(text.replace("\r\n", "").replace("\n", "").replace("\t", ""))
+    if not is_plain(text, breaks=True):
+        raise ValidationError(_("It has characters in it that do not print. Use letters, digits and blanks."))

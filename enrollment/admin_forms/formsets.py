@@ -8,8 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from enrollment.admin_forms.estate import overlapping
+from enrollment.lifecycle.sound import ways_of_others
 from enrollment.models import Placement, Resource, ResourcePort
+from enrollment.targets import overlapping
 
 if TYPE_CHECKING:
     Ports = forms.BaseInlineFormSet[ResourcePort, Resource, Any]
@@ -53,12 +54,11 @@ class PlacementFormSet(Placements):
                     self._check_target(form, field, ports)
 
     def _check_target(self, form: forms.ModelForm[Any], field: str, ports: list[tuple[str, int, int]]) -> None:
-        same = Placement.objects.filter(pep=form.cleaned_data["pep"], resource__retired_at=None, **{field: form.cleaned_data[field]})
-        others = ResourcePort.objects.filter(resource__placements__in=same).exclude(resource=self.instance.pk).select_related("resource")
-        for other in others:
-            port = overlapping(ports, [(other.protocol, other.first, other.last)])
+        others = ways_of_others(form.cleaned_data["pep"], field, form.cleaned_data[field], self.instance)
+        for resource, other in others:
+            port = overlapping(ports, [other])
             if port:
-                form.add_error(field, _("%(resource)s leads there already, on %(port)s.") % {"resource": other.resource, "port": port})
+                form.add_error(field, _("%(resource)s leads there already, on %(port)s.") % {"resource": resource, "port": port})
                 return
 
 

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.admin_forms.fields import DurationField, prints
+from enrollment.forms.fields import RowsField
+from enrollment.lifecycle.sound import is_taken
 from enrollment.models import AccessPolicy
+from enrollment.texts import tidied
 
 if TYPE_CHECKING:
     PolicyModelForm = forms.ModelForm[AccessPolicy]
@@ -35,7 +39,7 @@ class PolicyForm(PolicyModelForm):
     need_2 = forms.IntegerField(label=_("How many of them"), min_value=1, max_value=20, required=False)
     group_3 = forms.ModelChoiceField(label=_("And last"), queryset=Group.objects.order_by("name"), required=False)
     need_3 = forms.IntegerField(label=_("How many of them"), min_value=1, max_value=20, required=False)
-    requesters = forms.ModelMultipleChoiceField(
+    requesters = RowsField(
         label=_("Who may ask"),
         queryset=Group.objects.order_by("name"),
         required=False,
@@ -74,8 +78,11 @@ class PolicyForm(PolicyModelForm):
         return {"stages": stages, "requesters": list(given["requesters"]), **{name: given[name] for name in DURATIONS}}
 
     def clean_name(self) -> str:
-        prints(self.cleaned_data["name"])
-        return str(self.cleaned_data["name"])
+        name = str(self.cleaned_data["name"])
+        prints(name)
+        if is_taken(AccessPolicy(pk=self.instance.pk, name=name)):
+            raise ValidationError(_("There is a policy of this name already."))
+        return tidied(name)
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data

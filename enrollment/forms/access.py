@@ -6,6 +6,8 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.forms.fields import RowsField, plain_line, plain_text
+from enrollment.lifecycle import words
 from enrollment.models import Device
 from enrollment.templatetags.times import duration
 
@@ -17,7 +19,7 @@ NOT_YOURS = _("Choose from your own devices.")
 class RequestForm(forms.Form):
     """Which of my devices, how long, and why. The limits are the policy's; the verb checks them again."""
 
-    devices = forms.ModelMultipleChoiceField(
+    devices = RowsField(
         label=_("Devices"),
         queryset=Device.objects.none(),
         widget=forms.CheckboxSelectMultiple,
@@ -33,13 +35,18 @@ class RequestForm(forms.Form):
     )
     reason = forms.CharField(
         label=_("Reason"),
-        max_length=1000,
+        max_length=words.TEXT_LENGTH,
+        validators=[plain_text],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Whoever answers reads this. It is kept in the history."),
         error_messages={"required": _("Say why you need it: somebody has to decide on it.")},
     )
     ticket = forms.CharField(
-        label=_("Ticket (optional)"), required=False, max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"})
+        label=_("Ticket (optional)"),
+        required=False,
+        max_length=words.TICKET_LENGTH,
+        validators=[plain_line],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
     def __init__(self, *args: Any, devices: QuerySet[Device], longest: int, **kwargs: Any) -> None:

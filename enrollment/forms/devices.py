@@ -4,12 +4,12 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import keys
-from enrollment.lifecycle import Refused, words
+from enrollment.forms.fields import tidy_name
+from enrollment.lifecycle import words
 from enrollment.models import Device
 
 
@@ -19,14 +19,6 @@ class Way(TextChoices):
     BROWSER = "browser", _("In this browser")
     PASTED = "pasted", _("I have made a key myself")
     SERVER = "server", _("On the server, for one page")
-
-
-def tidy_name(text: str) -> None:
-    """Refuse what the verb would refuse, with its words, beside the field."""
-    try:
-        words.clean_name(text)
-    except Refused as refused:
-        raise ValidationError(list(refused.reasons)) from refused
 
 
 class NeverEchoed(forms.TextInput):
@@ -44,12 +36,15 @@ class KeyForm(forms.Form):
         label=_("Public key"),
         required=False,
         max_length=200,
-        widget=NeverEchoed(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+        widget=NeverEchoed(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false", "data-public-key": True}),
         help_text=_(
             "44 characters that end with =. The public key only: if you paste the private one, throw that key away and make a new one."
         ),
     )
+    is_public = forms.BooleanField(label=_("I have checked: it is the public key."), required=False)
     once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+    asks_whether_public = False  # until a key looks private
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -62,9 +57,13 @@ class KeyForm(forms.Form):
             self.add_error("way", _("This browser could not make a key: JavaScript is off, or the browser is too old. Choose another way."))
             return
         try:
-            cleaned["public_key"] = keys.check(cleaned["public_key"])
+            key = cleaned["public_key"] = keys.check(cleaned["public_key"])
         except keys.BadKey as bad:
             self.add_error("public_key", str(bad))
+            return
+        if cleaned["way"] == Way.PASTED and keys.looks_private(key) and not cleaned.get("is_public"):
+            self.add_error("public_key", keys.LOOKS_PRIVATE)
+            self.asks_whether_public = True
 
 
 class EnrolForm(KeyForm):
@@ -78,4 +77,4 @@ class EnrolForm(KeyForm):
         help_text=_("So that you recognise it later, for example: Work laptop."),
     )
     kind = forms.ChoiceField(label=_("What is it?"), choices=Device.Kind, initial=Device.Kind.LAPTOP)
-    field_order = ("name", "kind", "way", "public_key", "once")
+    field_order = ("name", "kind", "way", "public_key", "is_public", "once")

@@ -6,8 +6,10 @@ been copied, so what brings it back is another key, and nothing less.
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.db import IntegrityError, transaction
 
 from enrollment import audit, keys, notices
@@ -38,7 +40,7 @@ def rotate_key(device: Device, *, public_key: str, key_origin: str, actor: User 
             audit.append("device.key_rotated", actor=actor, subject=device, data=data, now=now)
             nudge(peps_of_device(device), devices=[device.pk])
     except IntegrityError as error:
-        raise Refused(keys.KNOWN_ALREADY) from error
+        raise Refused(keys.KNOWN_ALREADY, field="public_key") from error
     device.refresh_from_db()
 
 
@@ -65,7 +67,7 @@ def bring_back_device(device: Device, *, public_key: str, key_origin: str, actor
             audit.append("device.found", actor=actor, subject=device, data={**data, "from": row.state, "to": device.state}, now=now)
             nudge(peps_of_device(device), devices=[device.pk])
     except IntegrityError as error:
-        raise Refused(keys.KNOWN_ALREADY) from error
+        raise Refused(keys.KNOWN_ALREADY, field="public_key") from error
 
 
 def new_key(text: str) -> str:
@@ -73,13 +75,20 @@ def new_key(text: str) -> str:
     try:
         key = keys.check(text)
     except keys.BadKey as bad:
-        raise Refused(str(bad)) from bad
-    refuse_if(is_known(key), keys.KNOWN_ALREADY)
+        raise Refused(str(bad), field="public_key") from bad
+    refuse_if(is_known(key), keys.KNOWN_ALREADY, field="public_key")
+    refuse_if(is_private_half(key), keys.PRIVATE, field="public_key")
     return key
 
 
 def is_known(key: str) -> bool:
     return DeviceKey.objects.filter(public_key=key).exists() or Pep.objects.filter(public_key=key).exists()
+
+
+def is_private_half(key: str) -> bool:
+    """Tell whether this is surely a private key: one whose public half somebody here has, or had."""
+    public = X25519PrivateKey.from_private_bytes(base64.b64decode(key)).public_key().public_bytes_raw()
+    return is_known(base64.b64encode(public).decode())
 
 
 def _swap(device: Device, old: str, key: str, key_origin: str, now: datetime) -> dict[str, object]:

@@ -29,7 +29,8 @@ def enrol_device(owner: User, *, name: str, kind: str, public_key: str, key_orig
     """Give the owner a device with this key. Tries again when somebody else took the same slot."""
     name = clean_name(name)
     key = new_key(public_key)
-    refuse_if(kind not in Device.Kind.values or key_origin not in Device.KeyOrigin.values, "Choose what kind of device it is.")
+    refuse_if(kind not in Device.Kind.values, "Choose what kind of device it is.", field="kind")
+    refuse_if(key_origin not in Device.KeyOrigin.values, "Choose where the key is made.", field="way")
     for _attempt in range(TRIES):
         try:
             with transaction.atomic():
@@ -87,6 +88,6 @@ def _take_slot() -> int:
 
 def _insist_still_new(owner: User, name: str, key: str) -> None:
     """Say which of the unique things is taken; return where it was only the slot."""
-    refuse_if(is_known(key), keys.KNOWN_ALREADY)
+    refuse_if(is_known(key), keys.KNOWN_ALREADY, field="public_key")
     taken = Device.objects.filter(owner=owner, name=name).exclude(state=State.RETIRED).exists()
-    refuse_if(taken, "You have a device of this name already. Choose another name.")
+    refuse_if(taken, "You have a device of this name already. Choose another name.", field="name")

@@ -12,11 +12,13 @@ from django.db import models, transaction
 from enrollment import audit
 from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.people import set_flags
+from enrollment.lifecycle.sound import insist_on_sound
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.models import AccessPolicy, AccessRequest, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage, User
 from enrollment.signals import nudge
 
 LONGEST = 366 * 86400
+REMOVED = "removed"
 
 
 @transaction.atomic
@@ -80,9 +82,14 @@ def retire_resource(resource: Resource, *, actor: User | None, now: datetime) ->
 
 @transaction.atomic
 def estate_changed(obj: models.Model, *, actor: User | None, verb: str, now: datetime) -> None:
-    """Write down what an admin saved, as it is now, and nudge the PEPs concerned. `verb`: added, changed, removed."""
+    """Write down what an admin saved, as it is now, and nudge the PEPs concerned. `verb`: added, changed, removed.
+
+    Refused where it could not stay so: whoever saved it must be in the same transaction, and lose the save.
+    """
     data = {field.attname: _plain(field.value_from_object(obj)) for field in obj._meta.concrete_fields if not field.primary_key}
     audit.append(f"{obj._meta.model_name}.{verb}", actor=actor, subject=obj, data=data, now=now)
+    if verb != REMOVED:
+        insist_on_sound(obj)
     nudge(_peps_of(obj))
 
 

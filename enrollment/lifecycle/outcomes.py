@@ -20,10 +20,11 @@ LET_IN = {
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
-    """Not allowed, or not possible: `reasons` are sentences that a person can act on."""
+    """Not allowed, or not possible: `reasons` are sentences that a person can act on; `field` names what was typed wrongly."""
 
-    def __init__(self, *reasons: str) -> None:
+    def __init__(self, *reasons: str, field: str | None = None) -> None:
         self.reasons = reasons
+        self.field = field
         super().__init__(" ".join(reasons))
 
 
@@ -31,10 +32,10 @@ class Conflict(Exception):  # noqa: N818 - an answer, not an error
     """It was decided already; the sentence says by whom and when."""
 
 
-def refuse_if(broken: bool, reason: str) -> None:  # noqa: FBT001 - reads as a sentence
+def refuse_if(broken: bool, reason: str, *, field: str | None = None) -> None:  # noqa: FBT001 - reads as a sentence
     """Raise Refused with this reason where something is broken."""
     if broken:
-        raise Refused(reason)
+        raise Refused(reason, field=field)
 
 
 def conflict_over_request(request: AccessRequest, now: datetime) -> Conflict:

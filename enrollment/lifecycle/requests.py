@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from enrollment import audit, facts, notices, policy
 from enrollment.lifecycle.outcomes import Refused, conflict_over_request, refuse_if
 from enrollment.lifecycle.withdrawals import close
-from enrollment.lifecycle.words import TICKET_LENGTH, clean_text
+from enrollment.lifecycle.words import TICKET_LENGTH, clean_line, clean_text
 from enrollment.models import AccessRequest, Device, Grant, RequestedDevice, Resource, User
 
 State = AccessRequest.State
@@ -31,10 +31,9 @@ def request_access(  # noqa: PLR0913 - one argument for each thing the form says
 ) -> AccessRequest:
     """Open a request under the current terms, and tell those who may answer. Refused with every reason at once."""
     reason = clean_text(reason, "reason", required=True)
-    ticket = clean_text(ticket, "ticket", longest=TICKET_LENGTH)
-    refuse_if("\n" in ticket, "The ticket is one line.")
-    refuse_if(not devices, "Choose at least one device.")
-    refuse_if(type(seconds) is not int, "Say for how long, in whole seconds.")
+    ticket = clean_line(ticket, "ticket", longest=TICKET_LENGTH)
+    refuse_if(not devices, "Choose at least one device.", field="devices")
+    refuse_if(type(seconds) is not int, "Say for how long, in whole seconds.", field="duration")
     refuse_if(starts_at is not None and starts_at.utcoffset() is None, "The start needs a time zone.")
     try:
         with transaction.atomic():

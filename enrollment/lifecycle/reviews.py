@@ -39,7 +39,10 @@ def approve(request: AccessRequest, *, reviewer: User, now: datetime, seconds: i
     """Say yes, for `seconds` at most. Returns the grant, or None while further people must agree."""
     comment = clean_text(comment, "comment")
     fresh, seat = _take(request, reviewer, now)
-    refuse_if(seconds is not None and not 0 < seconds <= fresh.seconds, "An approver may shorten the time, never lengthen it.")
+    refuse_if(
+        seconds is not None and not (type(seconds) is int and 0 < seconds <= fresh.seconds),
+        "An approver may shorten the time, never lengthen it.",
+    )
     devices = list(
         Device.objects.filter(pk__in=fresh.requested_devices.values("device")).exclude(state=Device.State.RETIRED).order_by("pk")
     )

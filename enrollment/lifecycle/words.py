@@ -1,44 +1,46 @@
-"""What people type, checked once: a name for a thing, and a text with a reason in it.
-
-Neither may hold characters that do not print or that reorder what is around them: such
-text lies on screens, in mails and in exports.
-"""
+"""What people type, checked once: a name for a thing, and a text with a reason in it."""
 
 from __future__ import annotations
 
-import unicodedata
-
 from enrollment.lifecycle.outcomes import Refused
+from enrollment.texts import is_plain, tidied
 
 NAME_LENGTH = 40
 TEXT_LENGTH = 1000
 TICKET_LENGTH = 80
-HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 
 
 def clean_name(text: str) -> str:
     """Return the name with its blanks tidied, or refuse."""
     if len(text) > NAME_LENGTH * 4:
-        raise Refused(f"The name is too long: {NAME_LENGTH} characters at most.")
-    name = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
+        raise Refused(f"The name is too long: {NAME_LENGTH} characters at most.", field="name")
+    name = tidied(text)
     if not name:
-        raise Refused("Give the device a name.")
+        raise Refused("Give the device a name.", field="name")
     if len(name) > NAME_LENGTH:
-        raise Refused(f"The name is too long: {NAME_LENGTH} characters at most.")
-    if not name.isprintable():
-        raise Refused("The name has characters in it that do not print. Use letters, digits and blanks.")
+        raise Refused(f"The name is too long: {NAME_LENGTH} characters at most.", field="name")
+    if not is_plain(name):
+        raise Refused("The name has characters in it that do not print. Use letters, digits and blanks.", field="name")
     return name
 
 
 def clean_text(text: str, what: str, *, longest: int = TEXT_LENGTH, required: bool = False) -> str:
     """Return the text with line ends made equal, or refuse. Line ends and tabs may be in it."""
     if len(text) > longest * 2:
-        raise Refused(f"The {what} is too long: {longest} characters at most.")
+        raise Refused(f"The {what} is too long: {longest} characters at most.", field=what)
     tidy = text.replace("\r\n", "\n").strip()
     if required and not tidy:
-        raise Refused(f"Give a {what}.")
+        raise Refused(f"Give a {what}.", field=what)
     if len(tidy) > longest:
-        raise Refused(f"The {what} is too long: {longest} characters at most.")
-    if any(unicodedata.category(letter) in HIDDEN for letter in tidy if letter not in "\n\t"):
-        raise Refused(f"The {what} has characters in it that do not print.")
+        raise Refused(f"The {what} is too long: {longest} characters at most.", field=what)
+    if not is_plain(tidy, breaks=True):
+        raise Refused(f"The {what} has characters in it that do not print.", field=what)
     return tidy
+
+
+def clean_line(text: str, what: str, *, longest: int) -> str:
+    """As `clean_text`, on one line."""
+    line = clean_text(text, what, longest=longest)
+    if "\n" in line or "\t" in line:
+        raise Refused(f"The {what} is one line.", field=what)
+    return line

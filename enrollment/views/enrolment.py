@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from enrollment import lifecycle
@@ -30,6 +30,7 @@ REMEMBERED = 20  # forms of one session whose second sending is recognised
 @require_http_methods(["GET", "POST"])
 @login_required
 @never_cache
+@sensitive_post_parameters("public_key")  # somebody may have pasted the private one
 @answers_conflicts
 def device_new(request: SignedIn) -> HttpResponse:
     now = timezone.now()
@@ -51,6 +52,7 @@ def device_new(request: SignedIn) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 @never_cache
+@sensitive_post_parameters("public_key")  # somebody may have pasted the private one
 @answers_conflicts
 def device_key(request: SignedIn, pk: int) -> HttpResponse:
     now = timezone.now()

@@ -36,6 +36,6 @@ def answers_conflicts(view: Callable[Concatenate[SignedIn, P], HttpResponse]) ->
 
 
 def show_reasons(form: forms.BaseForm, refused: Refused) -> None:
-    """Put a verb's reasons above the form, word for word."""
+    """Put a verb's reasons at the field they are about, or above the form, word for word."""
     for reason in refused.reasons:
-        form.add_error(None, reason)
+        form.add_error(refused.field if refused.field in form.fields else None, reason)

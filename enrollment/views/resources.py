@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from enrollment import facts, lifecycle, policy
 from enrollment.forms import RequestForm, SearchForm
+from enrollment.forms.fields import LONGEST_NUMBER
 from enrollment.models import AccessRequest, Grant, Resource, User
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
 
@@ -98,7 +99,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
 def _to_extend(request: SignedIn, resource: Resource, now: datetime) -> Grant | None:
     """Return the grant of mine that `?extends=` names, if it still runs; otherwise it is an ordinary request."""
     number = request.GET.get("extends", "")
-    if not (number.isascii() and number.isdigit()):
+    if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
         return None
     return request.user.grants.filter(resource=resource).unfinished(now).filter(pk=int(number)).first()
 

@@ -1,0 +1,53 @@
+"""Fields that take whatever is sent, and answer it in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+
+from enrollment.lifecycle import Refused, words
+
+if TYPE_CHECKING:
+    MultipleField = forms.ModelMultipleChoiceField[Any]
+else:
+    MultipleField = forms.ModelMultipleChoiceField
+
+LONGEST_NUMBER = 18  # digits that a column of row numbers always holds
+
+
+class RowsField(MultipleField):
+    """Rows by their number. A number that no row can have is an invalid choice: Django would hand it to the database."""
+
+    def clean(self, value: Any) -> QuerySet[Model]:  # noqa: ANN401 - as Django's
+        for each in value if isinstance(value, list | tuple) else ():
+            text = str(each)
+            if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
+                raise ValidationError(self.error_messages["invalid_pk_value"], code="invalid_pk_value", params={"pk": text[:40]})
+        found: QuerySet[Model] = super().clean(value)
+        return found
+
+
+def tidy_name(text: str) -> None:
+    """Refuse what the verb would refuse, with its words, beside the field."""
+    _as_the_verb(words.clean_name, text)
+
+
+def plain_text(text: str) -> None:
+    """Likewise a text."""
+    _as_the_verb(words.clean_text, text, "text")
+
+
+def plain_line(text: str) -> None:
+    """Likewise a text of one line."""
+    _as_the_verb(words.clean_line, text, "text", longest=words.TEXT_LENGTH)
+
+
+def _as_the_verb(check: Callable[..., str], *args: Any, **kwargs: Any) -> None:
+    try:
+        check(*args, **kwargs)
+    except Refused as refused:
+        raise ValidationError(list(refused.reasons)) from refused
