@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks  # noqa: A004 - Django's name for it
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
 
 from portal.exposure import is_exposed
 
@@ -98,3 +99,26 @@ def production_check(app_configs: object, **kwargs: object) -> list[CheckMessage
             )
         )
     return found
+
+
+@register(Tags.security, deploy=True)
+def history_check(app_configs: object, **kwargs: object) -> list[CheckMessage]:
+    """Whoever owns the audit log's table can switch off what protects it. A database that cannot be asked yet says nothing."""
+    if connection.vendor != "postgresql" or not is_exposed():
+        return []
+    owns = "SELECT pg_has_role(current_user, relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('enrollment_auditevent')"
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(owns)
+            row = cursor.fetchone()
+    except DatabaseError:
+        return []
+    if not row or not row[0]:
+        return []
+    return [
+        Warning(
+            "The portal's database role owns the audit log, so it could switch off the triggers that protect it.",
+            hint="Run it as a role of its own: deploy/postgresql-app-role.sql.",
+            id="lychgate.W022",
+        )
+    ]
