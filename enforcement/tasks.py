@@ -12,11 +12,10 @@ from datetime import datetime
 
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 
 from enforcement import turns
-from enforcement.reconcile import reconcile
-from enrollment import lifecycle
+from enforcement.reconcile import Elapsed, reconcile
+from enrollment import clock, lifecycle
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +33,16 @@ def reconcile_pep(pep_id: int) -> None:
     """Make one PEP hold what is wanted. Late, twice or never is safe: it reads everything anew, and the sweep asks too."""
     if type(pep_id) is not int or not 0 < pep_id < LARGEST_ID:
         return
-    outcome = reconcile(pep_id, timezone.now())
+    elapsed = Elapsed(clock.tick())
+    outcome = reconcile(pep_id, elapsed.began)
     if outcome:
-        _come_back(pep_id, outcome.due_at, timezone.now())
+        _come_back(pep_id, outcome.due_at, elapsed.now())
 
 
 @shared_task(ignore_result=True, acks_late=True)
 def sweep_due_peps() -> None:
     """Do what time alone makes due, then ask for every PEP that is due. Safe at any time, and any number of times."""
-    now = timezone.now()
+    now = clock.tick()
     for keep in HOUSEKEEPING:
         try:
             keep(now=now)

@@ -23,6 +23,7 @@ from enrollment.models import Pep
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # no clock's opinion: the nudge may come from another machine
 MARGIN_SECONDS = 10  # for our own reading and writing, beside the PEP's time limit
 LONGEST_BACKOFF_SECONDS = 60
+FURTHEST = timedelta(hours=1)  # above the longest turn, and the longest wait for one
 MOST_TOUCHED = 500  # beyond that a look at everything costs no more
 
 
@@ -72,17 +73,17 @@ def touched(pep_id: int) -> Mapping[int, int]:
 
 def due(now: datetime) -> list[int]:
     """Return the PEPs whose turn is due and free, the longest waiting first."""
-    ready = PepStatus.objects.filter(Q(due_at__lte=now) | Exists(_touched()), busy_until__lte=now)
+    ready = PepStatus.objects.filter(_is_due(now) | Exists(_touched()), _is_free(now))
     return list(ready.order_by("due_at", "pk").values_list("pk", flat=True))
 
 
 def take(pep_id: int, now: datetime) -> Turn | None:
     """Take the turn if it is due and free; None says that there is nothing to do, or that somebody is at it."""
-    free = PepStatus.objects.filter(pk=pep_id, busy_until__lte=now)
+    free = PepStatus.objects.filter(_is_free(now), pk=pep_id)
     busy_until = now + timedelta(seconds=settings.PEP_TIMEOUT_SECONDS + MARGIN_SECONDS)
     drawn: dict[str, object] = {"generation": F("generation") + 1, "busy_until": busy_until}
     with transaction.atomic():
-        is_whole = bool(free.filter(due_at__lte=now).update(**drawn, due_at=busy_until))
+        is_whole = bool(free.filter(_is_due(now)).update(**drawn, due_at=busy_until))
         if not is_whole and not free.filter(Exists(_touched())).update(**drawn):
             return None
         return Turn(pep_id, PepStatus.objects.values_list("generation", flat=True).get(pk=pep_id), now, busy_until, is_whole)
@@ -111,6 +112,16 @@ def finish(turn: Turn, *, due_at: datetime, served: Iterable[int] = (), **outcom
 def backoff(failures: int) -> timedelta:
     """Return how long to wait after so many failures in a row: 1, 2, 4 ... 60 seconds."""
     return timedelta(seconds=min(LONGEST_BACKOFF_SECONDS, 2 ** min(failures - 1, 10)))
+
+
+def _is_due(now: datetime) -> Q:
+    """Due; or due later than any pass says, which only a clock that was ahead can have written."""
+    return Q(due_at__lte=now) | Q(due_at__gt=now + FURTHEST)
+
+
+def _is_free(now: datetime) -> Q:
+    """Nobody is at it; or until later than any turn lasts, as above."""
+    return Q(busy_until__lte=now) | Q(busy_until__gt=now + FURTHEST)
 
 
 def _touched() -> QuerySet[Touched]:

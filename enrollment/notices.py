@@ -15,6 +15,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import Q
 
 from enrollment import facts, keys
 from enrollment.models import AccessRequest, Delegation, Device, Grant, Notice, User
@@ -53,6 +54,11 @@ def ask_admins(device: Device) -> None:
         f"{settings.PUBLIC_URL}/admin/enrollment/device/{device.pk}/change/\n"
     )
     _later(admins, f"A device of {device.owner} waits for approval", text)
+
+
+def tell_admins(subject: str, text: str) -> None:
+    """Tell every admin what only an admin can settle."""
+    _later(User.objects.filter(is_superuser=True, is_active=True), subject, f"{text}\n{settings.PUBLIC_URL}/admin/\n")
 
 
 def tell_requester(request: AccessRequest, what: str, more: str) -> None:
@@ -104,7 +110,8 @@ def tell_delegation_ended(delegation: Delegation, *, actor: User | None) -> None
 def send_due(now: datetime) -> int:
     """Send what waits, and say how many went. A mail that fails is tried again later, up to MOST_TRIES times."""
     Notice.objects.filter(sent_at__lt=now - KEPT).delete()
-    waiting = Notice.objects.filter(sent_at=None, due_at__lte=now, tries__lt=MOST_TRIES)
+    due = Q(due_at__lte=now) | Q(due_at__gt=now + 2 * LONGEST_WAIT)  # nobody waits that long: a clock was ahead
+    waiting = Notice.objects.filter(due, sent_at=None, tries__lt=MOST_TRIES)
     return sum(_send(notice, now) for notice in waiting[:BATCH])
 
 

@@ -7,18 +7,17 @@ machine can reach answers, and only to its own; to everybody else there is no su
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from enforcement.models import Enforcement
 from enforcement.receipts import ALARM
+from enrollment import clock
 from enrollment.models import AccessRequest, Grant, Pep
 from portal.exposure import is_exposed, is_this_machine
 
@@ -31,16 +30,18 @@ Sample = tuple[str, float]  # its labels as written, and its value
 def metrics(request: HttpRequest) -> HttpResponse:
     if not _may_read(request):
         raise Http404
-    return HttpResponse(written(timezone.now()), content_type=CONTENT_TYPE)
+    return HttpResponse(written(clock.look()), content_type=CONTENT_TYPE)
 
 
-def written(now: datetime) -> str:
+def written(reading: clock.Reading) -> str:
     """Return every number, each with a line that says what it counts."""
+    now = reading.now
     pending = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
     open_rows = Enforcement.objects.exclude(state=Enforcement.State.GONE).order_by("state").values_list("state")
     how = ("name", "status__agreed_at", "status__failing_since", "status__error")
     peps = list(Pep.objects.filter(is_enabled=True).order_by("name").values_list(*how))
     families = (
+        ("lychgate_clock_behind_seconds", "How far the clock is behind what it once said.", [("", reading.behind.total_seconds())]),
         ("lychgate_grants_live", "Grants that hold now.", [("", Grant.objects.live(now).count())]),
         ("lychgate_requests_pending", "Access requests that wait for an answer.", [("", pending.count())]),
         (

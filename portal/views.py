@@ -8,11 +8,10 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from enrollment import facts
+from enrollment import clock, facts
 from enrollment.models import Device
 from enrollment.views import standing
 from enrollment.views.outcomes import SignedIn
@@ -23,7 +22,7 @@ logger = logging.getLogger(__name__)
 @require_safe
 @login_required
 def home(request: SignedIn) -> HttpResponse:
-    now = timezone.now()
+    now = clock.now()
     rows = standing.of_all(standing.with_answers(standing.current(request.user, now)), now)
     context = {
         "rows": rows,

@@ -47,6 +47,10 @@ PURE_STDLIB = {
 PURE_EXTRAS = {"enrollment.clientconf": ("qrcode",)}  # draws from what it is given
 IMPURE_CALLS = {"__import__", "compile", "eval", "exec", "input", "io.open", "open", "print"}
 CLOCKS = {"now", "today", "utcnow"}
+TIMES = {"date", "datetime", "timezone"}
+
+CLOCK = "enrollment.clock"  # everybody else asks it: a clock that goes back must revive nothing
+OWN_CLOCKS = ("enforcement.pep", "enrollment.models.notices", "portal.demo", "portal.oidc.adapters")  # a PEP's; mail's; Django's sessions'
 
 NEVER_IMPORTED = {"dill", "marshal", "pickle", "shelve"}
 NEVER_CALLED = {
@@ -213,6 +217,19 @@ def impure(modules: list[Module]) -> list[str]:
     return findings
 
 
+def past_the_clock(modules: list[Module]) -> list[str]:
+    findings = []
+    for module in modules:
+        if module.is_migration or is_within(module.name, CLOCK, *OWN_CLOCKS):
+            continue
+        findings += [
+            f"{module.name}, line {node.lineno}: asks another clock than {CLOCK}"
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Attribute) and node.attr in CLOCKS and _dotted(node.value).rpartition(".")[2] in TIMES
+        ]
+    return findings
+
+
 def _looks_at_clocks(module: Module) -> Iterator[int]:
     called = {id(node.func) for node, _ in _calls(module)}
     for node in ast.walk(module.tree):
@@ -263,4 +280,4 @@ def too_long(modules: list[Module]) -> list[str]:
     return findings
 
 
-CHECKS = (against_the_arrows, into_the_demo, beyond_the_stdlib, newer_than_a_pep, impure, unsafe, undocumented, too_long)
+CHECKS = (against_the_arrows, into_the_demo, beyond_the_stdlib, newer_than_a_pep, impure, past_the_clock, unsafe, undocumented, too_long)

@@ -8,11 +8,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import lifecycle
+from enrollment import clock, lifecycle
 from enrollment.admin import briefing
 from enrollment.admin.filters import RequestFilter, answerable
 from enrollment.admin.mixins import Frozen, Inline, Shared, answers, reads_all, viewer
@@ -80,11 +79,11 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         if reads_all(request):
             return rows
         user = viewer(request)
-        return rows.filter(Q(pk__in=answerable(user, timezone.now()).values("pk")) | Q(requester=user))
+        return rows.filter(Q(pk__in=answerable(user, clock.of(request)).values("pk")) | Q(requester=user))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Give the last column its viewer."""
-        user, now = viewer(request), timezone.now()
+        user, now = viewer(request), clock.of(request)
 
         @admin.display(description=_("note"), empty_value="")
         def note(asked: AccessRequest) -> str:

@@ -9,11 +9,10 @@ from django.contrib import admin, messages
 from django.db import IntegrityError, models
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import lifecycle
+from enrollment import clock, lifecycle
 from enrollment.admin.mixins import Inline, Kept, RowAdmin, keeps, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import NothingForm
@@ -70,7 +69,7 @@ class EstateAdmin(Kept, RowAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - as Django's
         super().save_related(request, form, formsets, change)
-        now = timezone.now()
+        now = clock.of(request)
         if self.row_changed(form) or not change:
             self.tell(request, form.instance, "changed" if change else "added", now)
         for formset in formsets:

@@ -9,10 +9,9 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import facts
+from enrollment import clock, facts
 from enrollment.admin.mixins import answers, viewer
 from enrollment.models import AccessRequest, Device, Grant, User
 from enrollment.models.devices import LOST
@@ -61,7 +60,7 @@ class RequestFilter(DefaultFilter):
             return queryset
         if self.value() not in {"mine", AccessRequest.State.PENDING}:
             return queryset.filter(state=self.value())
-        now = timezone.now()
+        now = clock.of(request)
         if self.value() == "mine" and answers(request):
             return queryset.filter(pk__in=facts.to_answer(viewer(request), now).values("pk"))
         return queryset.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
@@ -93,7 +92,7 @@ class GrantFilter(DefaultFilter):
         return [("open", _("live or to come")), ("ended", _("ended")), (ALL, _("all"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        open_ones = Grant.objects.unfinished(timezone.now()).values("pk")
+        open_ones = Grant.objects.unfinished(clock.of(request)).values("pk")
         if self.value() == ALL:
             return queryset
         return queryset.exclude(pk__in=open_ones) if self.value() == "ended" else queryset.filter(pk__in=open_ones)

@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet, Value
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import exports, lifecycle
+from enrollment import clock, exports, lifecycle
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import GrantFilter, overseen
 from enrollment.admin.mixins import RowAdmin, Shared, answers, reads_all, viewer
@@ -64,12 +63,13 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
-        rows = super().get_queryset(request).select_related("user", "resource", "request__requester", "request__resource")
+        found = super().get_queryset(request).select_related("user", "resource", "request__requester", "request__resource")
+        rows: QuerySet[Grant] = found.annotate(looked_at=Value(clock.of(request), output_field=DateTimeField()))
         rows = rows.prefetch_related("devices", "enforcements__device", "enforcements__pep")
         if reads_all(request):
             return rows
         user = viewer(request)
-        return rows.filter(Q(pk__in=overseen(user, timezone.now()).values("pk")) | Q(user=user))
+        return rows.filter(Q(pk__in=overseen(user, clock.of(request)).values("pk")) | Q(user=user))
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         return obj.state in Grant.OPEN
@@ -93,7 +93,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
 
     @admin.display(description=_("standing"))
     def standing(self, grant: Grant) -> str:
-        now = timezone.now()
+        now = grant.looked_at  # type: ignore[attr-defined]  # by get_queryset
         if grant.state == Grant.State.REVOKED and grant.ended_at:
             by = grant.ended_by or gettext("the system")
             return gettext("revoked by %(by)s on %(at)s") % {"by": by, "at": in_words(grant.ended_at)}

@@ -12,10 +12,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import audit, exports
+from enrollment import audit, clock, exports
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.mixins import Frozen
 from enrollment.chain import Witness
@@ -52,7 +51,7 @@ class AuditEventAdmin(Frozen, ExportAdmin):
         }
         if request.method == "POST":
             witnesses, warnings = self.witnesses()
-            context |= {"problems": audit.verify(witnesses), "head": AuditHead.objects.first(), "at": timezone.now(), "ran": True}
+            context |= {"problems": audit.verify(witnesses), "head": AuditHead.objects.first(), "at": clock.of(request), "ran": True}
             context |= {"witnesses": witnesses, "warnings": warnings}
         return TemplateResponse(request, "admin/enrollment/verify.html", context)
 

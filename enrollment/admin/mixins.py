@@ -16,11 +16,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from enrollment import facts
+from enrollment import clock, facts
 from enrollment.admin.asked import LONGEST_SEARCH, is_offered
 from enrollment.models import User
 
@@ -51,7 +50,7 @@ def keeps(request: HttpRequest) -> bool:
 
 def answers(request: HttpRequest) -> bool:
     """Tell whether some policy ever named a group of theirs, or of somebody they stand in for; whether for one request, the verb says."""
-    return facts.has_a_voice(viewer(request), timezone.now())
+    return facts.has_a_voice(viewer(request), clock.of(request))
 
 
 class Frozen:
@@ -87,7 +86,7 @@ class Shared(Frozen):
     """Everybody who may open the admin looks in; `get_queryset` says at which rows."""
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return facts.opens_admin(viewer(request), timezone.now())
+        return facts.opens_admin(viewer(request), clock.of(request))
 
 
 class RowAdmin(Rows):

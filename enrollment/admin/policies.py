@@ -7,11 +7,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import lifecycle
+from enrollment import clock, lifecycle
 from enrollment.admin.estate import EstateAdmin
 from enrollment.admin.mixins import Frozen, Inline, viewer
 from enrollment.admin_forms.policy import DURATIONS, STAGES, PolicyForm
@@ -76,7 +75,7 @@ class AccessPolicyAdmin(EstateAdmin):
         super().save_related(request, form, formsets, change)
         if not form.terms_changed:
             return
-        version = lifecycle.new_policy_version(form.instance, actor=viewer(request), now=timezone.now(), **form.terms)
+        version = lifecycle.new_policy_version(form.instance, actor=viewer(request), now=clock.of(request), **form.terms)
         self.message_user(request, gettext("These terms are version %d. Requests from now on are asked under it.") % version.number)
         for group, need in form.terms["stages"]:
             if User.objects.filter(groups=group, is_active=True).count() < need + 1:

@@ -22,10 +22,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from enrollment import clock
 from enrollment.admin.mixins import RowAdmin, viewer
 from enrollment.admin_forms.answers import Ids, PlainReasonForm
 from enrollment.lifecycle import Conflict, Refused
@@ -124,7 +124,7 @@ class VerbAdmin(RowAdmin):
         form = verb.form(request.POST)
         if not form.is_valid():
             return self.page(verb, request, chosen, form)
-        outcome = self._do(verb, chosen.get(), form.cleaned_data, request, timezone.now())
+        outcome = self._do(verb, chosen.get(), form.cleaned_data, request, clock.of(request))
         if outcome.status != HttpResponse.status_code:
             return self.page(verb, request, chosen, form, outcome)
         self.message_user(request, outcome.words, outcome.level)
@@ -140,7 +140,7 @@ class VerbAdmin(RowAdmin):
         form = verb.form(request.POST)
         if not form.is_valid():
             return self.page(verb, request, chosen, form)
-        now, found = timezone.now(), list(chosen)
+        now, found = clock.of(request), list(chosen)
         for obj in found:
             outcome = self._do(verb, obj, form.cleaned_data, request, now)
             self.message_user(request, outcome.words, outcome.level)
@@ -153,7 +153,7 @@ class VerbAdmin(RowAdmin):
         self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], form: forms.Form, outcome: Outcome | None = None
     ) -> TemplateResponse:
         """Show what would happen, and to what; nothing happens by showing it."""
-        rows = self.rows(verb, request, chosen, timezone.now())
+        rows = self.rows(verb, request, chosen, clock.of(request))
         context = {
             **self.admin_site.each_context(request),
             "title": verb.question,

@@ -18,7 +18,7 @@ from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.reach import Reach, reachable_by, reachable_of, reaches_at
 from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
-from enrollment.facts.terms import has_a_say
+from enrollment.facts.terms import has_a_say, time_is_in_doubt
 
 __all__ = [
     "Reach",
@@ -42,5 +42,6 @@ __all__ = [
     "reviewing_all",
     "stage_that_waits",
     "stands_in",
+    "time_is_in_doubt",
     "to_answer",
 ]

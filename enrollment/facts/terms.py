@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from enrollment.facts.seats import voices
-from enrollment.models import AccessRequest, PolicyVersion, Stage, User
+from enrollment.models import AccessRequest, LatestMoment, PolicyVersion, Stage, User
 
 Steps = dict[int, list[Stage]]
 
@@ -66,6 +66,11 @@ def has_a_say(user: User, now: datetime, *, version: str = "policy_version", pol
 def of_today(stages: QuerySet[Stage]) -> QuerySet[Stage]:
     """Keep the stages of current terms."""
     return stages.filter(~Exists(_newer("version__policy", "version__number")))
+
+
+def time_is_in_doubt() -> bool:
+    """Return whether the clock went back, and nobody has said yet which time is right."""
+    return LatestMoment.objects.filter(doubted_since__isnull=False).exists()
 
 
 def _newer(policy: str, number: str) -> QuerySet[PolicyVersion]:

@@ -1,6 +1,7 @@
 """Tables that people cause to change; constraints and QuerySets, no side effects."""
 
 from enrollment.models.access import AccessRequest, Grant, RequestedDevice, Review
+from enrollment.models.clock import LatestMoment
 from enrollment.models.delegations import Delegation
 from enrollment.models.devices import Device, DeviceKey
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
@@ -18,6 +19,7 @@ __all__ = [
     "DeviceKey",
     "Grant",
     "IdentityProof",
+    "LatestMoment",
     "Membership",
     "Notice",
     "Pep",

@@ -12,13 +12,12 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from enrollment import lifecycle
+from enrollment import clock, lifecycle
 from enrollment.forms import EnrolForm, KeyForm, Way
 from enrollment.models import Device
 from enrollment.views.configs import client_file
@@ -33,7 +32,7 @@ REMEMBERED = 20  # forms of one session whose second sending is recognised
 @sensitive_post_parameters("public_key")  # somebody may have pasted the private one
 @answers_conflicts
 def device_new(request: SignedIn) -> HttpResponse:
-    now = timezone.now()
+    now = clock.now()
     form = EnrolForm(request.POST or None)
 
     def enrol(public_key: str) -> Device:
@@ -55,7 +54,7 @@ def device_new(request: SignedIn) -> HttpResponse:
 @sensitive_post_parameters("public_key")  # somebody may have pasted the private one
 @answers_conflicts
 def device_key(request: SignedIn, pk: int) -> HttpResponse:
-    now = timezone.now()
+    now = clock.now()
     device = get_object_or_404(request.user.devices.exclude(state=Device.State.RETIRED), pk=pk)
     form = KeyForm(request.POST or None)
     comes_back = device.is_lost and device.suspended_by_id == request.user.pk

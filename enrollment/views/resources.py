@@ -9,11 +9,10 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from enrollment import facts, lifecycle, policy
+from enrollment import clock, facts, lifecycle, policy
 from enrollment.forms import RequestForm, SearchForm
 from enrollment.forms.fields import LONGEST_NUMBER
 from enrollment.models import AccessRequest, Grant, Resource, User
@@ -36,7 +35,7 @@ class Offer:
 @require_safe
 @login_required
 def resources(request: SignedIn) -> HttpResponse:
-    now = timezone.now()
+    now = clock.now()
     form = SearchForm(request.GET)
     found = Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep")
     words = form.cleaned_data["q"] if form.is_valid() else ""
@@ -54,7 +53,7 @@ def resources(request: SignedIn) -> HttpResponse:
 @login_required
 @answers_conflicts
 def request_new(request: SignedIn, slug: str) -> HttpResponse:
-    now = timezone.now()
+    now = clock.now()
     resource = get_object_or_404(Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep"), slug=slug)
     asking = facts.asking(request.user, resource, now)
     extends = _to_extend(request, resource, now)

@@ -17,6 +17,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from enrollment import clock
 from portal.oidc.arrival import arrive
 from portal.oidc.flow import ID_TOKEN_SESSION_KEY, CarefulSession
 from portal.oidc.refusal import SignInRefused
@@ -57,7 +58,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return CarefulSession()
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        arrive(sociallogin, now=timezone.now())
+        arrive(sociallogin, now=clock.now())
 
     def on_authentication_error(
         self,

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from enforcement.export import files
 from enforcement.pep.caps import Caps, parse_caps, refusals, within
 from enforcement.reconcile import want
+from enrollment import clock
 from enrollment.models import Pep
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         pep = Pep.objects.filter(name=options["pep"]).first()
         if pep is None:
             raise CommandError(f"there is no PEP {options['pep']}")
-        caps, now = _caps(options["config"], pep.name), timezone.now()
+        caps, now = _caps(options["config"], pep.name), clock.now()
         desired = want(pep, now)
         refused = refusals(caps, desired.state)
         written = [_write(options["out"], *each) for each in files(caps, within(desired.state, refused), now).items()]

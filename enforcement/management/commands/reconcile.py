@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from enforcement import turns
 from enforcement.preview import preview
 from enforcement.reconcile import reconcile
 from enforcement.transport import TransportError
+from enrollment import clock
 from enrollment.models import Pep
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 def _pass(pep: Pep) -> Mapping[str, Any]:
     turns.mark_due([pep.pk])
-    outcome = reconcile(pep.pk, timezone.now())
+    outcome = reconcile(pep.pk, clock.tick())
     if outcome is None:
         return {"error": "", "words": ["a worker is at it just now, and looks again when it is done"]}
     return {"error": outcome.error, "words": [] if outcome.error else ["holds what is wanted, and nothing else"]}
@@ -48,7 +48,7 @@ def _pass(pep: Pep) -> Mapping[str, Any]:
 
 def _dry(pep: Pep) -> Mapping[str, Any]:
     try:
-        return {"error": "", **preview(pep, timezone.now())}
+        return {"error": "", **preview(pep, clock.now())}
     except TransportError as error:
         return {"error": str(error)}
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
-from django.utils import timezone
 
-from enrollment import audit, facts
+from enrollment import audit, clock, facts
 from enrollment.enforced import Holding
 from enrollment.facts import Reach
 from enrollment.models import Resource, User
@@ -29,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: object, **options: Any) -> None:
-        at = moment(options["at"]) if options["at"] else timezone.now()
+        at = moment(options["at"]) if options["at"] else clock.now()
         if not options["resource"] and not options["user"]:
             raise CommandError("Name a resource, or somebody with --user.")
         resource = the_resource(options["resource"]) if options["resource"] else None

@@ -8,9 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
-from django.utils import timezone
 
-from enrollment import audit, facts
+from enrollment import audit, clock, facts
 from enrollment.models import Device, Resource
 from enrollment.policy import decide, in_words
 
@@ -24,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: object, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.now()
         resource = Resource.objects.filter(slug=options["resource"]).first()
         if resource is None:
             raise CommandError(f"There is no resource {options['resource']!r}.")

@@ -6,7 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
+
+from enrollment import clock
 
 
 class Command(BaseCommand):
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         from portal.demo.estate import plant  # noqa: PLC0415 - never imported outside the demo
 
         call_command("migrate", verbosity=0)
-        plant(options["public_key"] or NOBODY, timezone.now())
+        plant(options["public_key"] or NOBODY, clock.now())
 
 
 NOBODY = "bG9jYWwgcmVjb3JkaW5nIGFnZW50LCBubyBnYXRld2E="  # a key that nobody holds: there is no gateway to reach
