@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from enforcement.models import Enforcement, PepStatus
+from enrollment.models import LatestMoment
 from tests import factories
 
 ELSEWHERE = "192.0.2.7"
@@ -24,7 +25,7 @@ def exposed(settings):
 
 def test_an_empty_portal_counts_nothing(client, db):
     nothing = ("lychgate_grants_live", "lychgate_requests_pending", "lychgate_peps_failing", "lychgate_peps_alarmed")
-    assert numbers(client) == dict.fromkeys(nothing, 0)
+    assert numbers(client) == dict.fromkeys((*nothing, "lychgate_clock_behind_seconds"), 0)
 
 
 def test_it_counts_what_holds_now_and_what_waits(client, pep, fileshare, alice, bob, laptop):
@@ -74,5 +75,10 @@ def test_with_a_token_only_its_bearer_may_read(client, db, exposed, settings, sa
 def test_it_costs_a_constant_number_of_queries(client, django_assert_num_queries, db):
     for number in range(1, 6):
         factories.a_pep(number)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):  # four, and what time it is
         client.get("/metrics")
+
+
+def test_it_says_how_far_the_clock_is_behind(client, db):
+    LatestMoment.objects.create(pk=1, seen_at=factories.later(3600, since=timezone.now()))
+    assert 3590 <= numbers(client)["lychgate_clock_behind_seconds"] <= 3600
