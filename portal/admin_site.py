@@ -4,9 +4,8 @@ from typing import Any, NoReturn
 
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils import timezone
 
-from enrollment import facts
+from enrollment import clock, facts
 from enrollment.models import User
 from portal.oidc import views
 
@@ -21,7 +20,7 @@ class Site(admin.AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let in whoever stands in for an approver, too, for as long as they do: asked anew with each page."""
-        return isinstance(request.user, User) and facts.opens_admin(request.user, timezone.now())
+        return isinstance(request.user, User) and facts.opens_admin(request.user, clock.of(request))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return views.admin_sign_in(request)

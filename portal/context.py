@@ -1,14 +1,13 @@
 """What the navigation on every page asks for. Asked only by pages that show it."""
 
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from enrollment import facts
+from enrollment import clock, facts
 from enrollment.models import User
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
     """Tell whether the admin is open to whoever looks."""
     user = getattr(request, "user", None)
-    return {"opens_admin": SimpleLazyObject(lambda: isinstance(user, User) and facts.opens_admin(user, timezone.now()))}
+    return {"opens_admin": SimpleLazyObject(lambda: isinstance(user, User) and facts.opens_admin(user, clock.of(request)))}

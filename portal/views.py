@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 @require_safe
 @login_required
 def home(request: SignedIn) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     rows = standing.of_all(standing.with_answers(standing.current(request.user, now)), now)
     context = {
         "rows": rows,

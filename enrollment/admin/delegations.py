@@ -7,14 +7,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import facts, lifecycle
+from enrollment import clock, facts, lifecycle
 from enrollment.admin.filters import DefaultFilter
 from enrollment.admin.mixins import Shared, keeps, reads_all, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
@@ -45,7 +44,7 @@ class DelegationFilter(DefaultFilter):
         return [("open", _("running or to come")), ("over", _("over")), ("all", _("all"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        open_ones = Delegation.objects.open(timezone.now()).values("pk")
+        open_ones = Delegation.objects.open(clock.of(request)).values("pk")
         if self.value() == "all":
             return queryset
         return queryset.exclude(pk__in=open_ones) if self.value() == "over" else queryset.filter(pk__in=open_ones)
@@ -65,7 +64,8 @@ class DelegationAdmin(Shared, VerbAdmin):
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delegation]:
-        rows = super().get_queryset(request).select_related("delegator", "delegate", "ended_by")
+        found = super().get_queryset(request).select_related("delegator", "delegate", "ended_by")
+        rows: QuerySet[Delegation] = found.annotate(looked_at=Value(clock.of(request), output_field=DateTimeField()))
         return rows if reads_all(request) else rows.filter(pk__in=_own(viewer(request)).values("pk"))
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -76,7 +76,7 @@ class DelegationAdmin(Shared, VerbAdmin):
         """Ask, and on POST do it: the verb's refusals are shown above the form, and what was typed stays."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        now = timezone.now()
+        now = clock.of(request)
         form = DelegationForm(request.POST if request.method == "POST" else None, now=now)
         if form.is_valid() and self._made(form, viewer(request), now):
             said = {"person": form.cleaned_data["delegate"], "end": in_words(_end(form))}
@@ -106,7 +106,7 @@ class DelegationAdmin(Shared, VerbAdmin):
         return True
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
-        return bool(obj.ended_at is None and obj.ends_at > timezone.now())
+        return bool(obj.ended_at is None and obj.ends_at > obj.looked_at)
 
     @admin.display(description=_("who stands in"), ordering="delegate__name")
     def who_stands_in(self, delegation: Delegation) -> str:
@@ -118,7 +118,7 @@ class DelegationAdmin(Shared, VerbAdmin):
 
     @admin.display(description=_("standing"))
     def standing(self, delegation: Delegation) -> str:
-        now = timezone.now()
+        now = delegation.looked_at  # type: ignore[attr-defined]  # by get_queryset
         if delegation.ended_at:
             by = delegation.ended_by or gettext("the system")
             return gettext("ended by %(by)s on %(at)s") % {"by": by, "at": in_words(delegation.ended_at)}

@@ -33,7 +33,7 @@ def devices(request: SignedIn) -> HttpResponse:
 @require_safe
 @login_required
 def device(request: SignedIn, pk: int) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     found = get_object_or_404(request.user.devices.prefetch_related("handshakes__pep"), pk=pk)
     return render(
         request,
@@ -70,7 +70,7 @@ def _not_confirmed_gone(device: Device) -> tuple[str, ...]:
 @answers_conflicts
 def device_retire(request: SignedIn, pk: int) -> HttpResponse:
     found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.retire_device(found, actor=request.user, reason="retired by its owner", now=clock.now())
+    lifecycle.retire_device(found, actor=request.user, reason="retired by its owner", now=clock.of(request))
     messages.success(request, _("%(device)s is retired. Its key will never be accepted again.") % {"device": found.name})
     return redirect("device", pk=found.pk)
 
@@ -81,7 +81,7 @@ def device_retire(request: SignedIn, pk: int) -> HttpResponse:
 def device_lost(request: SignedIn, pk: int) -> HttpResponse:
     """Cut it off at once. It may be in the other jacket; then a new key brings it back."""
     found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.report_lost(found, actor=request.user, reason="reported lost by its owner", now=clock.now())
+    lifecycle.report_lost(found, actor=request.user, reason="reported lost by its owner", now=clock.of(request))
     messages.success(request, _("%(device)s is reported lost: its access is being taken away everywhere now.") % {"device": found.name})
     return redirect("device", pk=found.pk)
 
@@ -92,7 +92,7 @@ def device_lost(request: SignedIn, pk: int) -> HttpResponse:
 def device_suspend(request: SignedIn, pk: int) -> HttpResponse:
     """Cut it off for a while, with its key in its owner's hands."""
     found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.suspend_device(found, actor=request.user, reason="suspended by its owner", now=clock.now())
+    lifecycle.suspend_device(found, actor=request.user, reason="suspended by its owner", now=clock.of(request))
     messages.success(request, _("%(device)s is suspended: its access is being taken away everywhere now.") % {"device": found.name})
     return redirect("device", pk=found.pk)
 
@@ -103,6 +103,6 @@ def device_suspend(request: SignedIn, pk: int) -> HttpResponse:
 def device_resume(request: SignedIn, pk: int) -> HttpResponse:
     """Let it back in. Whether its owner may is for the verb to say: an admin's suspension stays, and a lost device needs a new key."""
     found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.resume_device(found, actor=request.user, reason="resumed by its owner", now=clock.now())
+    lifecycle.resume_device(found, actor=request.user, reason="resumed by its owner", now=clock.of(request))
     messages.success(request, _("%(device)s may connect again, where it still has access.") % {"device": found.name})
     return redirect("device", pk=found.pk)

@@ -32,7 +32,7 @@ REMEMBERED = 20  # forms of one session whose second sending is recognised
 @sensitive_post_parameters("public_key")  # somebody may have pasted the private one
 @answers_conflicts
 def device_new(request: SignedIn) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     form = EnrolForm(request.POST or None)
 
     def enrol(public_key: str) -> Device:
@@ -54,7 +54,7 @@ def device_new(request: SignedIn) -> HttpResponse:
 @sensitive_post_parameters("public_key")  # somebody may have pasted the private one
 @answers_conflicts
 def device_key(request: SignedIn, pk: int) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     device = get_object_or_404(request.user.devices.exclude(state=Device.State.RETIRED), pk=pk)
     form = KeyForm(request.POST or None)
     comes_back = device.is_lost and device.suspended_by_id == request.user.pk

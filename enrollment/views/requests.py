@@ -20,7 +20,7 @@ A_PAGE = 30
 @require_safe
 @login_required
 def requests(request: SignedIn) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     mine = standing.with_answers(request.user.access_requests.order_by("-created_at", "-id"))
     page = Paginator(mine, A_PAGE).get_page(request.GET.get("page"))
     rows = [(asked, where) for asked, _grant, where in standing.of_all(page, now)]
@@ -30,7 +30,7 @@ def requests(request: SignedIn) -> HttpResponse:
 @require_safe
 @login_required
 def request_page(request: SignedIn, pk: int) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     asked = get_object_or_404(standing.with_answers(request.user.access_requests.all()), pk=pk)
     [(_asked, grant, where)] = standing.of_all([asked], now)
     context = {
@@ -50,7 +50,7 @@ def request_page(request: SignedIn, pk: int) -> HttpResponse:
 @answers_conflicts
 def request_cancel(request: SignedIn, pk: int) -> HttpResponse:
     asked = get_object_or_404(request.user.access_requests, pk=pk)
-    lifecycle.cancel_request(asked, actor=request.user, now=clock.now())
+    lifecycle.cancel_request(asked, actor=request.user, now=clock.of(request))
     messages.success(request, _("The request is cancelled."))
     return redirect("request", pk=asked.pk)
 
@@ -63,6 +63,6 @@ def grant_end(request: SignedIn, pk: int) -> HttpResponse:
     grant = get_object_or_404(request.user.grants, pk=pk)
     form = EndForm(request.POST)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""
-    lifecycle.revoke(grant, actor=request.user, reason=reason or "ended by its owner", now=clock.now())
+    lifecycle.revoke(grant, actor=request.user, reason=reason or "ended by its owner", now=clock.of(request))
     messages.success(request, _("Access is ended. It is confirmed below once every gateway has been read back."))
     return redirect("request", pk=grant.request_id)

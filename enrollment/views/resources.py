@@ -35,7 +35,7 @@ class Offer:
 @require_safe
 @login_required
 def resources(request: SignedIn) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     form = SearchForm(request.GET)
     found = Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep")
     words = form.cleaned_data["q"] if form.is_valid() else ""
@@ -53,7 +53,7 @@ def resources(request: SignedIn) -> HttpResponse:
 @login_required
 @answers_conflicts
 def request_new(request: SignedIn, slug: str) -> HttpResponse:
-    now = clock.now()
+    now = clock.of(request)
     resource = get_object_or_404(Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep"), slug=slug)
     asking = facts.asking(request.user, resource, now)
     extends = _to_extend(request, resource, now)

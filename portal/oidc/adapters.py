@@ -58,7 +58,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return CarefulSession()
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        arrive(sociallogin, now=clock.now())
+        arrive(sociallogin, now=clock.of(request))
 
     def on_authentication_error(
         self,

@@ -15,12 +15,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from enrollment import facts
+from enrollment import clock, facts
 from enrollment.models import User
 from portal.oidc.flow import ID_TOKEN_SESSION_KEY, OIDCFlow
 from portal.oidc.refusal import SignInRefused
@@ -65,7 +64,7 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 @require_GET
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """Stand where Django's admin has its password form."""
-    if isinstance(request.user, User) and not facts.opens_admin(request.user, timezone.now()):
+    if isinstance(request.user, User) and not facts.opens_admin(request.user, clock.of(request)):
         raise PermissionDenied(NO_ADMIN)
     return HttpResponseRedirect(reverse("admin:index")) if request.user.is_authenticated else to_sign_in(request)
 
