@@ -10,10 +10,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from enrollment import exports
+from enrollment import clock, exports
 from enrollment.admin.mixins import RowAdmin, reads_all, viewer
 
 
@@ -42,7 +41,7 @@ class ExportAdmin(RowAdmin):
             return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist") + "?e=1")
         kind = request.POST.get("as", "")
         if request.method == "POST" and kind in exports.FORMATS:
-            now = timezone.now()
+            now = clock.of(request)
             lines = exports.begin(self.export, rows, actor=viewer(request), kind=kind, chosen=request.GET.urlencode(), now=now)
             named = f'attachment; filename="lychgate-{self.export.name}-{now:%Y%m%dT%H%M%SZ}.{kind}"'
             return StreamingHttpResponse(

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from enforcement import witnesses
 from enforcement.witnesses import Heard
-from enrollment import audit, chain, exports
+from enrollment import audit, chain, clock, exports
 from enrollment.chain import Checked, Witness
 from enrollment.models import AuditEvent
 
@@ -42,7 +41,7 @@ class Command(BaseCommand):
         if options["what"] == "export":
             rows = AuditEvent.objects.filter(seq__gte=options["since"])
             kind, chosen = "csv" if options["csv"] else "jsonl", f"since={options['since']}"
-            for line in exports.begin(exports.EVENTS, rows, actor=None, kind=kind, chosen=chosen, now=timezone.now()):
+            for line in exports.begin(exports.EVENTS, rows, actor=None, kind=kind, chosen=chosen, now=clock.now()):
                 self.stdout.write(line, ending="")
             return
         own = [witness(text) for text in options["witness"]]
