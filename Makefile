@@ -6,7 +6,7 @@ WORKERS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock
+.PHONY: help demo test coverage check bench lock
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -18,6 +18,10 @@ demo: ## everything on this machine, nothing to configure
 test: ## every test, on real parts
 	@deploy/bare/prepare.sh test $(ARGS)
 	$(PYTHON_HERE) -m tests.run --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: ## every test, and which lines and branches they ran, also in the processes that they start
+	@deploy/bare/prepare.sh test $(ARGS)
+	$(PYTHON_HERE) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report term-missing $(ARGS)
 
 check: ## lint, types, migrations, architecture: seconds
 	@deploy/bare/prepare.sh check

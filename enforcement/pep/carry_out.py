@@ -18,7 +18,7 @@ from enforcement.pep.state import Address, Admission, Peer, Placement, State
 
 
 def carry_out(
-    kernel: Kernel, caps: Caps, plan: Plan, held: Iterable[Placement], calls: Mapping[str, str], *, reads_peers: bool
+    kernel: Kernel, caps: Caps, plan: Plan, held: Iterable[Placement], calls: Mapping[str, str] | None = None, *, reads_peers: bool = True
 ) -> tuple[tuple[Placement, ...], list[str]]:
     """Make the changes. Returns the resources that stand afterwards, and what went wrong.
 

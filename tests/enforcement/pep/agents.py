@@ -96,11 +96,17 @@ def agent_argv(pyz: Path, config: Path) -> list[str]:
     measured = os.environ.get("COVERAGE_PROCESS_CONFIG")
     if measured:
         return ["env", f"COVERAGE_PROCESS_CONFIG={measured}", sys.executable, "-m", "enforcement.pep", "--config", str(config)]
+    return shipped_argv(pyz, config)
+
+
+def shipped_argv(pyz: Path, config: Path) -> list[str]:
     return [PYTHON, "-I", str(pyz), "--config", str(config)]
 
 
 class Agent:
-    """One stream with the agent, as the portal holds it."""
+    """One stream with the agent, as the portal holds it. `is_shipped`: the zipapp itself, also where coverage is measured."""
+
+    is_shipped = False
 
     def __init__(self, machine, directory: Path, pyz: Path, *arguments: str, **config):
         self.machine, self.directory, self.pyz, self.arguments = machine, directory, pyz, arguments
@@ -121,7 +127,8 @@ class Agent:
         return self.process
 
     def program(self):
-        return agent_argv(self.pyz, self.directory / "agent.json")
+        config = self.directory / "agent.json"
+        return shipped_argv(self.pyz, config) if self.is_shipped else agent_argv(self.pyz, config)
 
     def send(self, line: bytes):
         """Send bytes, return the next line's JSON; None where the stream ended."""

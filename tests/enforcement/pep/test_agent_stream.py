@@ -95,7 +95,7 @@ def test_a_line_without_end_ends_the_stream_with_a_sentence(agent):
 @pytest.mark.parametrize("what", ["the agent", "its file"])
 def test_a_stream_ends_when_what_it_runs_on_changed(make_agent, tmp_path, what):
     agent = make_agent()
-    agent.pyz = build(tmp_path / "agent.pyz")
+    agent.pyz, agent.is_shipped = build(tmp_path / "agent.pyz"), True
     agent.hello()
     _ = build(agent.pyz) if what == "the agent" else agent.write_config(most_peers=3)
     assert agent.hello() is None
