@@ -30,7 +30,7 @@ KEY_FIRST = "The device was reported lost, so its key may be in other hands. Giv
 def approve_device(device: Device, *, actor: User, now: datetime) -> None:
     """Let in a device that waits for it. Admins only, and nobody their own."""
     _insist_on_another_admin(device, actor)
-    owner = User.objects.select_for_update().get(pk=device.owner_id)
+    owner = User.objects.select_for_update(no_key=True).get(pk=device.owner_id)
     refuse_if(not owner.is_active, "The account of its owner is disabled. Enable it first, or refuse the device.")
     changes = {"approved_at": now, "approved_by": actor}
     if Device.objects.filter(pk=device.pk, state=State.PENDING).update(state=State.ENROLLED, **changes) != 1:

@@ -41,7 +41,7 @@ def enrol_device(owner: User, *, name: str, kind: str, public_key: str, key_orig
 
 
 def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now: datetime) -> Device:
-    locked = User.objects.select_for_update().get(pk=owner.pk)
+    locked = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
     refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
     in_use = Device.objects.filter(owner=owner).exclude(state=State.RETIRED).count()
     refuse_if(in_use >= settings.DEVICE_LIMIT, f"You have {in_use} devices, and that is the limit. Retire one you no longer use.")

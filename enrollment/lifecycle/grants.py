@@ -23,7 +23,7 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> N
     )
     reason = "".join(letter for letter in reason if letter.isprintable() or letter in "\n\t")[:TEXT_LENGTH]  # a reason never stops a revoke
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=grant.user_id)  # as approving does, so that no extension slips in behind this
+        User.objects.select_for_update(no_key=True).get(pk=grant.user_id)  # as approving does, so that no extension slips in behind this
         before = Grant.objects.select_for_update().get(pk=grant.pk).state  # the one in hand may not know that it has begun
         if not end_for_good(grant, actor=actor, reason=reason, now=now):
             raise conflict_over_grant(grant)

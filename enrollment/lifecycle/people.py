@@ -44,7 +44,7 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
     now: datetime,
 ) -> None:
     """Take over what the provider says about somebody who has just proved who they are. `groups` None: it says nothing."""
-    locked = User.objects.select_for_update().get(pk=user.pk)
+    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
     user.name, user.email = _shown(name)[:150], _shown(email)[:254]
     before = _group_ids(user)

@@ -37,7 +37,7 @@ def request_access(  # noqa: PLR0913 - one argument for each thing the form says
     refuse_if(starts_at is not None and starts_at.utcoffset() is None, "The start needs a time zone.")
     try:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=requester.pk)
+            User.objects.select_for_update(no_key=True).get(pk=requester.pk)
             return _request(
                 requester, resource, devices, seconds=seconds, reason=reason, ticket=ticket, starts_at=starts_at, extends=extends, now=now
             )

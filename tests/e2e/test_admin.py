@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from enrollment.models import AccessRequest, Device, Grant, Resource, User
+from enrollment.models import AccessRequest, Delegation, Device, Grant, Resource, User
 from tests import factories
 from tests.e2e import estate
 from tests.e2e.looks import check_looks
@@ -111,3 +111,38 @@ def test_an_admin_makes_a_resource_in_the_browser(person, company):
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("was added successfully").wait_for()
     assert Resource.objects.get(slug="printers").placements.get().overlay_v4.startswith("10.89.65.")
+
+
+@pytest.fixture
+def _no_delegation_is_left(world):
+    yield
+    for each in Delegation.objects.open(timezone.now()):
+        factories.lifecycle.end_delegation(each, actor=None, now=timezone.now())
+
+
+@pytest.mark.usefixtures("_no_delegation_is_left")
+def test_somebody_stands_in_for_an_approver_and_answers(person, waiting):
+    erin = person("erin")
+    assert erin.get_by_role("link", name="Admin").count() == 0
+    page = person("bob")
+    page.goto("/admin/enrollment/delegation/add/")
+    page.get_by_label("For how long").fill("2 w")
+    page.get_by_role("button", name="Let them stand in").click()
+    page.get_by_text("Say who stands in for you.").wait_for()
+    check_looks(page, "admin-delegate-refused")
+    page.get_by_label("Who stands in").fill(User.objects.get(name="Erin Evans").email)
+    page.get_by_label("Reason").fill("On holiday by the sea, without a network.")
+    page.get_by_role("button", name="Let them stand in").click()
+    page.get_by_text("can answer in your stead until").wait_for()
+    check_looks(page, "admin-delegations")
+    erin.goto(f"/admin/enrollment/accessrequest/{waiting.pk}/approve/")
+    erin.get_by_text("You answer in the stead of Bob Brandt.").wait_for()
+    check_looks(erin, "admin-approve-in-the-stead")
+    erin.get_by_role("button", name="Approve").click()
+    erin.get_by_text("Approved until").wait_for()
+    check_looks(erin, "admin-request-answered-in-the-stead")
+    page.goto(f"/admin/enrollment/delegation/{Delegation.objects.latest('pk').pk}/change/")
+    check_looks(page, "admin-delegation")
+    page.get_by_role("link", name="End …").click()
+    page.get_by_role("button", name="End").click()
+    page.get_by_text("Ended. Erin").wait_for()

@@ -142,6 +142,7 @@ def test_nor_with_somebody_elses_seat_but_with_their_own_they_do(two, bob, brend
     a_delegation(brenda, delegate=erin)
     with pytest.raises(lifecycle.Refused, match=INTEREST):
         lifecycle.approve(asked, reviewer=erin, now=now)
+    assert erin not in facts.approvers_of(asked, now)
     joins(erin)
     assert erin in facts.approvers_of(asked, now)
     lifecycle.approve(asked, reviewer=erin, now=now)
