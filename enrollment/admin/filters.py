@@ -17,6 +17,7 @@ from enrollment.models import AccessRequest, Device, Grant, User
 from enrollment.models.devices import LOST
 
 ALL = "all"
+ORPHANS = "orphans"  # nobody is left to answer them
 
 
 def answerable(user: User, now: datetime) -> QuerySet[AccessRequest]:
@@ -53,14 +54,16 @@ class RequestFilter(DefaultFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - as Django's
         closed = [(value, label) for value, label in AccessRequest.State.choices if value != AccessRequest.State.PENDING]
         first = [("mine", _("waiting for me"))] if answers(request) else [("mine", _("waiting"))]
-        return [*first, ("pending", _("waiting, all")), *closed, (ALL, _("all"))]
+        return [*first, ("pending", _("waiting, all")), (ORPHANS, _("waiting in vain")), *closed, (ALL, _("all"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == ALL:
             return queryset
-        if self.value() not in {"mine", AccessRequest.State.PENDING}:
+        if self.value() not in {"mine", ORPHANS, AccessRequest.State.PENDING}:
             return queryset.filter(state=self.value())
         now = clock.of(request)
+        if self.value() == ORPHANS:
+            return queryset.filter(pk__in=facts.orphans(now))
         if self.value() == "mine" and answers(request):
             return queryset.filter(pk__in=facts.to_answer(viewer(request), now).values("pk"))
         return queryset.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)

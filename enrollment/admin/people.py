@@ -18,12 +18,17 @@ from enrollment.admin.mixins import Frozen, Inline, keeps
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.people import GroupForm
-from enrollment.models import IdentityProof, Membership, User
+from enrollment.models import Device, IdentityProof, Membership, User
 
 
 def disable(user: User, actor: User, given: Answers, now: datetime) -> str:
     lifecycle.disable_user(user, actor=actor, now=now)
     return gettext("Disabled. Sessions, devices and access stop until somebody enables the account.")
+
+
+def leaves(user: User, actor: User, given: Answers, now: datetime) -> str:
+    lifecycle.disable_user(user, actor=actor, now=now, leaves=True)
+    return gettext("Gone for good: access is revoked and devices are retired, whatever becomes of the account.")
 
 
 def enable(user: User, actor: User, given: Answers, now: datetime) -> str:
@@ -60,6 +65,7 @@ class UserAdmin(Frozen, VerbAdmin):
 
     verbs = (
         Verb("disable", _("Disable …"), _("Disable sign-in and access?"), _("Disable"), disable, keeps, NothingForm, is_grave=True),
+        Verb("leave", _("Has left …"), _("End everything for good?"), _("Has left"), leaves, keeps, NothingForm, is_grave=True),
         Verb("enable", _("Enable …"), _("Enable sign-in and access?"), _("Enable"), enable, keeps, NothingForm),
     )
     list_display = ["__str__", "email", "is_active", "is_staff", "is_superuser", "is_auditor", "last_login"]
@@ -74,6 +80,8 @@ class UserAdmin(Frozen, VerbAdmin):
     inlines = [MembershipInline, ProofInline]
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+        if verb.name == "leave":
+            return bool(obj.is_active) or obj.devices.exclude(state=Device.State.RETIRED).exists()
         return bool(obj.is_active) == (verb.name == "disable")
 
 

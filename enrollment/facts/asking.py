@@ -56,7 +56,7 @@ def _asking(user: User, resources: Sequence[Resource], terms: Terms, now: dateti
     versions = {version.pk for each in terms.values() for version in each}
     groups = frozenset(user.memberships.values_list("group_id", flat=True))
     requesters, stages = _requesters(versions), stages_by_version(versions)
-    members = _active_members(stage.group_id for each in stages.values() for stage in each)
+    members = active_members_of_each(stage.group_id for each in stages.values() for stage in each)
     spans = _spans(user, terms, now)
     found = {}
     for resource in resources:
@@ -105,7 +105,8 @@ def _requesters(versions: Iterable[int]) -> dict[int, frozenset[int]]:
     return defaultdict(frozenset, {version: frozenset(groups) for version, groups in found.items()})
 
 
-def _active_members(groups: Iterable[int]) -> dict[int, set[int]]:
+def active_members_of_each(groups: Iterable[int]) -> dict[int, set[int]]:
+    """Return who of each group could answer at all: stand-ins add nobody."""
     found: dict[int, set[int]] = defaultdict(set)
     for group, user in Membership.objects.filter(group__in=set(groups), user__is_active=True).values_list("group_id", "user_id"):
         found[group].add(user)

@@ -52,7 +52,7 @@ def members_and_stand_ins(groups: Iterable[int], now: datetime, request: AccessR
     members, lent = active_members(*groups), Delegation.objects.live(now)
     seats, silent = members, User.objects.order_by("name", "pk")
     if request:
-        silent = silent.exclude(pk__in={request.requester_id, *_taken([request])[request.pk]})
+        silent = silent.exclude(pk__in={request.requester_id, *taken_in([request])[request.pk]})
         seats = members.filter(pk__in=silent.order_by().values("pk"))
         lent = lent.exclude(delegate__in=Delegation.objects.live(now).filter(delegator=request.requester_id).values("delegate"))
     deputies = lent.filter(delegator__in=seats.order_by().values("pk")).exclude(delegate__in=members.order_by().values("pk"))
@@ -66,7 +66,7 @@ def reviewing_in(user: User, named: Mapping[AccessRequest, Sequence[Stage]], now
     for holder, group in voices(user, now).order_by("user_id").values_list("user_id", "group_id"):
         holders[group].append(holder)
     lenders = set(Delegation.objects.live(now).filter(delegate=user).values_list("delegator_id", flat=True))
-    taken = _taken(list(named))
+    taken = taken_in(list(named))
     found = {}
     for request, stages in named.items():
         seats = {holder for stage in stages for holder in holders[stage.group_id]}
@@ -83,7 +83,7 @@ def reviewing_in(user: User, named: Mapping[AccessRequest, Sequence[Stage]], now
     return found
 
 
-def _taken(requests: Sequence[AccessRequest]) -> Taken:
+def taken_in(requests: Sequence[AccessRequest]) -> Taken:
     """Return who has spoken already, or somebody in their stead."""
     found: dict[int, set[int]] = defaultdict(set)
     said = Review.objects.filter(request__in=requests).order_by()

@@ -1,14 +1,17 @@
 """Asking for access, ending it, and looking for a resource."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.forms.fields import RowsField, plain_line, plain_text
 from enrollment.lifecycle import words
 from enrollment.models import Device
+from enrollment.policy import FURTHEST_START
 from enrollment.templatetags.times import duration
 
 PRESETS = (900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
@@ -33,6 +36,12 @@ class RequestForm(forms.Form):
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
         help_text=_("Only for another length of time."),
     )
+    starts_at = forms.DateTimeField(
+        label=_("Not before (optional, UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Leave it empty to begin with the approval. Like all times here, it is in UTC."),
+    )
     reason = forms.CharField(
         label=_("Reason"),
         max_length=words.TEXT_LENGTH,
@@ -49,9 +58,13 @@ class RequestForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, devices: QuerySet[Device], longest: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, devices: QuerySet[Device], longest: int, now: datetime, is_extension: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.longest = longest
+        self.longest, self.now = longest, now
+        if is_extension:
+            del self.fields["starts_at"]  # it begins where the access ends
         field = self.fields["devices"]
         if isinstance(field, forms.ModelMultipleChoiceField):
             field.queryset = devices
@@ -61,6 +74,14 @@ class RequestForm(forms.Form):
         if isinstance(length, forms.ChoiceField):
             length.choices = choices
             length.initial = str(min(lengths, key=lambda seconds: abs(seconds - 3600)))
+
+    def clean_starts_at(self) -> datetime | None:
+        start: datetime | None = self.cleaned_data["starts_at"]
+        if start and start <= self.now:
+            raise ValidationError(_("The start has passed. Choose a later one, or none."))
+        if start and start - self.now > FURTHEST_START:
+            raise ValidationError(_("The start is too far away: %(days)d days at most."), params={"days": FURTHEST_START.days})
+        return start
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data

@@ -7,6 +7,7 @@ it wait meanwhile: whatever is answered, it reaches nothing before it is back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -96,6 +97,24 @@ def retire_device(device: Device, *, actor: User | None, reason: str, now: datet
     insist_on_right(device, actor)
     before = (State.PENDING, State.ENROLLED, State.SUSPENDED)
     _move(device, "retired", before, State.RETIRED, {"retired_at": now, "retired_by": actor}, actor=actor, reason=reason, now=now)
+
+
+def retire_all(owner: User, *, actor: User | None, now: datetime) -> list[tuple[Device, str]]:
+    """Retire whatever somebody who leaves still has; return each with its state before. The caller writes the events, after all rows."""
+    kept = list(Device.objects.select_for_update().filter(owner=owner).exclude(state=State.RETIRED).order_by("pk"))
+    retired = [(device, device.state) for device in kept]
+    for device in kept:
+        device.state, device.retired_at, device.retired_by = State.RETIRED, now, actor
+    Device.objects.bulk_update(kept, ["state", "retired_at", "retired_by"])
+    DeviceKey.objects.filter(device__in=kept, until=None).update(until=now)
+    return retired
+
+
+def tell_retired(retired: Iterable[tuple[Device, str]], *, actor: User | None, why: str, now: datetime) -> None:
+    """Write down what `retire_all` did."""
+    for device, was in retired:
+        data = {**about(device), "from": was, "to": State.RETIRED, "reason": why, "is_lost": False}
+        audit.append("device.retired", actor=actor, subject=device, data=data, now=now)
 
 
 def insist_on_right(device: Device, actor: User | None) -> None:

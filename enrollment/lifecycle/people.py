@@ -18,11 +18,12 @@ from django.db import transaction
 
 from enrollment import audit, facts
 from enrollment.lifecycle.delegations import delegations_of, end_early, tell_ended
+from enrollment.lifecycle.device_states import retire_all, tell_retired
 from enrollment.lifecycle.grants import end_for_good
 from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
-from enrollment.models import AccessRequest, Grant, IdentityProof, Membership, User
+from enrollment.models import AccessRequest, Device, Grant, IdentityProof, Membership, User
 from enrollment.signals import nudge
 
 SOURCE = "oidc"
@@ -66,24 +67,30 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
 
 @transaction.atomic
 def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool = False) -> None:
-    """Cut somebody off at once: sessions, pending requests, access. `leaves`: grants and delegations end for good."""
+    """Cut somebody off at once: sessions, pending requests, access.
+
+    `leaves`: grants, delegations and devices end for good, also of an account that was disabled
+    before, so that nothing revives if it is ever enabled. What they granted to others stays.
+    """
     _insist_on_admin(actor)
-    if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now) != 1:
-        raise conflict_told(user, "The account", {"user.disabled": "disabled"})
+    was_active = User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now) == 1
     user.refresh_from_db()
+    if not was_active and not (leaves and _has_something_left(user, now)):
+        raise conflict_told(user, "The account", {"user.disabled": "disabled"})
     peps = peps_of_user(user)
     _end_sessions(user)
+    retired = retire_all(user, actor=actor, now=now) if leaves else []  # devices before requests, as retiring one does
     withdrawn = withdraw(AccessRequest.objects.filter(requester=user, state=AccessRequest.State.PENDING), now=now)
     grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN)) if leaves else []
     ended = [grant for grant in grants if end_for_good(grant, actor=actor, reason="left", now=now)]
     lent = [each for each in delegations_of(user, now) if end_early(each, actor=actor, now=now)] if leaves else []
-    audit.append(
-        "user.disabled", actor=actor, subject=user, data={"user": user.pk, "leaves": leaves, "from": "active", "to": "disabled"}, now=now
-    )
+    data = {"user": user.pk, "leaves": leaves, "from": "active" if was_active else "disabled", "to": "disabled"}
+    audit.append("user.disabled", actor=actor, subject=user, data=data, now=now)
     tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
     for grant in ended:
         audit.append("grant.revoked", actor=actor, subject=grant, data={"grant": grant.pk, "to": "revoked", "reason": "left"}, now=now)
     tell_ended(lent, actor=actor, why="left", now=now)
+    tell_retired(retired, actor=actor, why="left", now=now)
     nudge(peps, devices=devices_of_user(user))
 
 
@@ -96,6 +103,11 @@ def enable_user(user: User, *, actor: User | None, now: datetime) -> None:
     user.refresh_from_db()
     audit.append("user.enabled", actor=actor, subject=user, data={"user": user.pk, "from": "disabled", "to": "active"}, now=now)
     nudge(peps_of_user(user), devices=devices_of_user(user))
+
+
+def _has_something_left(user: User, now: datetime) -> bool:
+    rest = Device.objects.filter(owner=user).exclude(state=Device.State.RETIRED)
+    return rest.exists() or Grant.objects.filter(user=user, state__in=Grant.OPEN).exists() or bool(delegations_of(user, now))
 
 
 def set_flags(user: User) -> None:

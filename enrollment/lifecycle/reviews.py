@@ -206,4 +206,5 @@ def _tell_grant(grant: Grant, devices: list[Device], reviewer: User, now: dateti
         "to": grant.state,
     }
     audit.append("grant.made", actor=reviewer, subject=grant, data=made, now=now)
-    notices.tell_requester(request, "was approved", f"Access until {in_words(grant.ends_at)}.")
+    begins = "" if grant.starts_at <= now else f" from {in_words(grant.starts_at)}"
+    notices.tell_requester(request, "was approved", f"Access{begins} until {in_words(grant.ends_at)}.")

@@ -58,7 +58,12 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
     asking = facts.asking(request.user, resource, now)
     extends = _to_extend(request, resource, now)
     form = RequestForm(
-        request.POST or None, devices=request.user.devices.usable(), longest=asking.longest_grant or 1, initial=_initial(extends)
+        request.POST or None,
+        devices=request.user.devices.usable(),
+        longest=asking.longest_grant or 1,
+        now=now,
+        is_extension=extends is not None,
+        initial=_initial(extends),
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -69,6 +74,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
                 seconds=form.cleaned_data["seconds"],
                 reason=form.cleaned_data["reason"],
                 ticket=form.cleaned_data["ticket"],
+                starts_at=form.cleaned_data.get("starts_at"),
                 extends=extends,
                 now=now,
             )
@@ -89,7 +95,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
             "approvers": list(facts.approvers_of(resource, now).exclude(pk=request.user.pk)[: NAMED + 1]),
             "named": NAMED,
             "extends": extends,
-            "latest_end": now + timedelta(seconds=asking.longest_grant),
+            "latest_end": (extends.ends_at if extends else now) + timedelta(seconds=asking.longest_grant),
             "now": now,
         },
     )

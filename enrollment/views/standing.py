@@ -36,6 +36,7 @@ class Standing:
     latest: datetime | None = None  # when the kernel ends by itself what is not confirmed gone
     held: tuple[Held, ...] = ()  # the devices that may not reach it now, with the reasons
     is_settled: bool = True
+    is_orphan: bool = False  # it waits, and too few people are left who could answer
 
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
@@ -67,8 +68,11 @@ def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[Acces
     held = held_back([grant for _request, grant in found if grant], now)
     pending = [request for request, grant in found if not grant and request.state == AccessRequest.State.PENDING]
     groups = facts.groups_that_wait(pending) if pending else {}
+    orphans = facts.orphans_among(pending) if pending else frozenset()
     return [
-        (request, grant, of_grant(grant, held.get(grant.pk, ()), now) if grant else of_request(request, now, groups.get(request.pk, ())))
+        (request, grant, of_grant(grant, held.get(grant.pk, ()), now))
+        if grant
+        else (request, None, of_request(request, now, groups.get(request.pk, ()), is_orphan=request.pk in orphans))
         for request, grant in found
     ]
 
@@ -112,13 +116,16 @@ def _ended(grant: Grant, rows: Rows) -> Standing:
     return Standing(kind, "quiet", since, peps=_names(rows))
 
 
-def of_request(request: AccessRequest, now: datetime, groups: tuple[str, ...] = ()) -> Standing:
+def of_request(request: AccessRequest, now: datetime, groups: tuple[str, ...] = (), *, is_orphan: bool = False) -> Standing:
     """Where a request stands that has no grant; one whose time ran out has lapsed, whoever has noticed."""
     if request.state != AccessRequest.State.PENDING:
         return Standing(request.state, "bad" if request.state == AccessRequest.State.DENIED else "quiet", request.closed_at)
     if request.answer_by <= now:
         return Standing("lapsed", "quiet", request.answer_by)
-    return Standing("pending", "waiting", request.created_at, missing=tuple(map(group_in_words, groups)), is_settled=False)
+    missing = tuple(map(group_in_words, groups))
+    return Standing(
+        "pending", "bad" if is_orphan else "waiting", request.created_at, missing=missing, is_settled=False, is_orphan=is_orphan
+    )
 
 
 def grant_of(request: AccessRequest) -> Grant | None:

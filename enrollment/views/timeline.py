@@ -27,7 +27,7 @@ def steps(asked: AccessRequest, grant: Grant | None, now: datetime) -> list[Step
     found = [Step(asked.created_at, _("You asked for %(time)s") % {"time": duration(asked.seconds)}, says=asked.reason), *_reviews(asked)]
     if grant is None:
         return [*found, *_without_grant(asked, now)]
-    found += [*_in_force(grant), *_end(grant, now), *_gone(grant)]
+    found += [*_beginning(grant, now), *_in_force(grant), *_end(grant, now), *_gone(grant)]
     return sorted(found, key=lambda step: step.at)
 
 
@@ -52,6 +52,13 @@ def _without_grant(asked: AccessRequest, now: datetime) -> list[Step]:
     if where.kind == AccessRequest.State.PENDING:
         return [Step(asked.answer_by, _("If nobody answers by then, the request ends by itself"), "waiting")]
     return []
+
+
+def _beginning(grant: Grant, now: datetime) -> list[Step]:
+    """Tell of a start of its own, unless it was ended before."""
+    if grant.starts_at <= grant.created_at or (grant.ended_at and grant.ended_at <= grant.starts_at):
+        return []
+    return [Step(grant.starts_at, _("It begins by itself"), "waiting") if grant.starts_at > now else Step(grant.starts_at, _("It began"))]
 
 
 def _in_force(grant: Grant) -> list[Step]:

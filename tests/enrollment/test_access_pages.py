@@ -206,7 +206,7 @@ def test_cancelling_twice_answers_with_who_was_first(as_alice, asked):
 
 def test_more_time_names_what_it_extends(as_alice, grant, fileshare, laptop):
     page = as_alice.get(reverse("request-new", args=[fileshare.slug]), {"extends": grant.pk})
-    assert "What you have now ends at" in page.text
+    assert "where what you have now ends" in page.text
     as_alice.post(f"{reverse('request-new', args=[fileshare.slug])}?extends={grant.pk}", form(laptop))
     assert AccessRequest.objects.order_by("-pk").first().extends == grant
 

@@ -78,6 +78,7 @@ EXPECTED = {
     "admin/enrollment/device/approve/": "sign sign 403 403 away sign",
     "admin/enrollment/device/lost/": "sign sign 403 403 away sign",
     "admin/enrollment/user/*able/": "sign sign 403 403 away sign",
+    "admin/enrollment/user/leave/": "sign sign 403 403 away sign",
     "admin/enrollment/resource/retire/": "sign sign 403 403 away sign",
     "admin/*/*/": "sign sign 403 200 200 sign",
 }
