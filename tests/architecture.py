@@ -33,7 +33,7 @@ DEMO_DOORS = ("portal.management.commands.demo", "portal.management.commands.dem
 # Values in, values out: no Django, no files, no network, no processes, no clock, no chance.
 PURE = (
     *("enrollment.addresses", "enrollment.cells", "enrollment.chain", "enrollment.clientconf", "enrollment.durations"),
-    *("enrollment.enforced", "enrollment.history", "enrollment.keys", "enrollment.policy", "enrollment.targets"),
+    *("enrollment.enforced", "enrollment.history", "enrollment.keys", "enrollment.moments", "enrollment.policy", "enrollment.targets"),
     *("enrollment.texts", "enrollment.values"),
     *("enforcement.desired", "enforcement.export"),
     *("enforcement.pep.caps", "enforcement.pep.drift", "enforcement.pep.guard", "enforcement.pep.nft", "enforcement.pep.plan"),

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import audit, clock, exports
+from enrollment.admin import reach
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.mixins import Frozen
 from enrollment.chain import Witness
@@ -37,23 +38,31 @@ class AuditEventAdmin(Frozen, ExportAdmin):
     fields = readonly_fields
 
     def get_urls(self) -> list[URLPattern]:
-        return [path("verify/", self.admin_site.admin_view(self.verify_view), name="enrollment_auditevent_verify"), *super().get_urls()]
+        own = {"verify": self.verify_view, "reach": self.reach_view}
+        paths = [path(f"{name}/", self.admin_site.admin_view(view), name=f"enrollment_auditevent_{name}") for name, view in own.items()]
+        return [*paths, *super().get_urls()]
+
+    def reach_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Tell who could reach what at a moment."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return TemplateResponse(
+            request, "admin/enrollment/reach.html", {**self._page(request, _("Who could reach what")), **reach.answer(request)}
+        )
 
     def verify_view(self, request: HttpRequest) -> HttpResponseBase:
         """Read the whole chain, and say whether it holds. It reads only; POST, because it takes as long as the log is."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
-            "title": _("Verify the audit log"),
-            "opts": self.opts,
-            "media": self.media,
-        }
+        context = self._page(request, _("Verify the audit log"))
         if request.method == "POST":
             witnesses, warnings = self.witnesses()
             context |= {"problems": audit.verify(witnesses), "head": AuditHead.objects.first(), "at": clock.of(request), "ran": True}
             context |= {"witnesses": witnesses, "warnings": warnings}
         return TemplateResponse(request, "admin/enrollment/verify.html", context)
+
+    def _page(self, request: HttpRequest, title: object) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "media": self.media}
 
     def witnesses(self) -> tuple[Sequence[Witness], Sequence[str]]:
         """Return what others saw of the log, and who could not be asked. Whoever has such others says so in a class of its own."""

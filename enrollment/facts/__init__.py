@@ -17,7 +17,7 @@ from enrollment.facts.answering import (
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.orphans import orphans, orphans_among
-from enrollment.facts.reach import Reach, reachable_by, reachable_of, reaches_at
+from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
 from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
 from enrollment.facts.terms import has_a_say, time_is_in_doubt
 
@@ -38,6 +38,7 @@ __all__ = [
     "opens_admin",
     "orphans",
     "orphans_among",
+    "people_called",
     "reachable_by",
     "reachable_of",
     "reaches_at",

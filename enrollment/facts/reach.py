@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from enrollment.enforced import Holding, Kernels, ended_by, together
 from enrollment.history import Pair, Past, World
 from enrollment.models import AuditEvent, Resource, User
 from enrollment.policy import decide
 
+LARGEST = 2**63
 Receipt = tuple[str, dict[str, Any], tuple[int, str], datetime]
 
 
@@ -42,6 +45,14 @@ def reachable_by(resource: Resource, at: datetime) -> tuple[Reach, ...]:
 def reachable_of(user: User, at: datetime) -> tuple[Reach, ...]:
     """Return what this person was allowed to reach at that moment."""
     return tuple(reach for reach in reaches_at(at, user=user) if reach.until)
+
+
+def people_called(said: str) -> list[User]:
+    """Return whom a name, an e-mail address or the number of an account means; several may have the same name."""
+    which = Q(name=said) | Q(email__iexact=said)
+    if said.isascii() and said.isdigit() and len(said) < len(str(LARGEST)):
+        which |= Q(pk=int(said))
+    return list(User.objects.filter(which).order_by("pk")[:20]) if "\0" not in said else []
 
 
 def reaches_at(at: datetime, *, resource: Resource | None = None, user: User | None = None) -> tuple[Reach, ...]:

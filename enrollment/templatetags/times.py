@@ -38,6 +38,15 @@ def when(instant: datetime | None) -> SafeString:
 
 
 @register.simple_tag
+def moment(instant: datetime | None) -> SafeString:
+    """Return an instant to the second, where minutes do not do: a report of what held when."""
+    if not instant:
+        return SafeString("")
+    utc = instant.astimezone(UTC)
+    return format_html('<time datetime="{}">{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S}")
+
+
+@register.simple_tag
 def left(instant: datetime | None, now: datetime) -> SafeString:
     """Return how long it is until then, as a <time> that `countdown.js` keeps true."""
     if not instant:

@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from enrollment import lifecycle
 from enrollment.models import AccessRequest, Delegation, Device, Grant, Resource, User
 from tests import factories
 from tests.e2e import estate
@@ -96,6 +97,23 @@ def test_the_audit_log_looks_right(person, waiting):
     page.get_by_role("button", name="Verify now").click()
     page.get_by_text("Verified up to event").wait_for()
     check_looks(page, "admin-verify")
+
+
+def test_an_auditor_asks_who_could_reach_what(person, waiting):
+    person("bob")
+    lifecycle.approve(waiting, reviewer=User.objects.get(name="Bob Brandt"), now=timezone.now())
+    page = person("carol")
+    page.goto("/admin/enrollment/auditevent/")
+    page.get_by_role("link", name="Who could reach what …").click()
+    page.get_by_label("Resource").select_option(label="Fileshare")
+    page.get_by_label("When").fill("")
+    page.get_by_role("button", name="Look").click()
+    page.get_by_text("Authorised until").first.wait_for()
+    check_looks(page, "admin-reach")
+    page.get_by_label("When").fill("yesterday")
+    page.get_by_role("button", name="Look").click()
+    page.get_by_text("is no instant").wait_for()
+    check_looks(page, "admin-reach-refused")
 
 
 def test_an_admin_makes_a_resource_in_the_browser(person, company):

@@ -131,6 +131,7 @@ def test_who_asks_back_where_several_people_match(grant_of_alice, alice, erin):
         ["--user", "9" * 30],
         ["fileshare", "--at", "yesterday"],
         ["fileshare", "--at", "2026-03-02T09:30:00"],
+        ["fileshare", "--at", "9999-12-31T23:59:59-12:00"],
     ],
 )
 def test_who_refuses_what_it_cannot_answer(fileshare, arguments):

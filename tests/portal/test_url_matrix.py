@@ -67,6 +67,7 @@ EXPECTED = {
     "admin/enrollment/grant/export/": "sign sign 403 200 200 sign",
     "admin/enrollment/auditevent/export/": "sign sign 403 200 200 sign",
     "admin/enrollment/auditevent/verify/": "sign sign 403 200 200 sign",
+    "admin/enrollment/auditevent/reach/": "sign sign 403 200 200 sign",
     "admin/*/<path:object_id>/": "sign sign away away away sign",
     # Approvers read what they may answer; auditors and admins read everything.
     "admin/enrollment/accessrequest/*": "sign sign 200 200 200 sign",

@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Q
 
-from enrollment import audit, clock, facts
+from enrollment import audit, clock, facts, moments
 from enrollment.enforced import Holding
 from enrollment.facts import Reach
 from enrollment.models import Resource, User
@@ -67,10 +66,7 @@ def the_resource(slug: str) -> Resource:
 
 def the_user(said: str) -> User:
     """Find the one person that this means; several of one name are listed by number."""
-    which = Q(name=said) | Q(email__iexact=said)
-    if said.isascii() and said.isdigit() and len(said) < len(str(2**63)):
-        which |= Q(pk=int(said))
-    found = list(User.objects.filter(which).order_by("pk")[:20])
+    found = facts.people_called(said)
     if not found:
         raise CommandError(f"There is nobody called {said!r}.")
     if len(found) > 1:
@@ -81,14 +77,10 @@ def the_user(said: str) -> User:
 
 
 def moment(text: str) -> datetime:
-    """Read an instant; one without a zone could mean two, so it is refused."""
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(f"{text!r} is no instant. Write it like 2026-03-02T09:00:00Z.") from error
-    if at.utcoffset() is None:
-        raise CommandError("Say the zone too, like 2026-03-02T09:00:00Z.")
-    return at
+        return moments.read(text)
+    except moments.BadMomentError as bad:
+        raise CommandError(str(bad)) from bad
 
 
 def _plain(reach: Reach) -> dict[str, object]:
