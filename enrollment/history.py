@@ -27,6 +27,7 @@ class Past:
     resource: str
     grants: tuple[int, ...]  # that are live
     held_for: tuple[int, ...]  # that a kernel held it for
+    break_glass: tuple[int, ...]  # those of either that nobody had approved
     facts: Facts
 
 
@@ -98,12 +99,13 @@ class World:
                     pair = found.get((device["id"], told["resource"])) or self._past(device, told)
                     live = (*pair.grants, grant_id) if grant.is_open else pair.grants
                     held_for = (*pair.held_for, grant_id) if (grant_id, device["id"]) in held else pair.held_for
-                    found[device["id"], told["resource"]] = replace(pair, grants=live, held_for=held_for)
+                    loud = (*pair.break_glass, grant_id) if told.get("break_glass") else pair.break_glass
+                    found[device["id"], told["resource"]] = replace(pair, grants=live, held_for=held_for, break_glass=loud)
         yield from found.values()
 
     def _past(self, device: dict[str, Any], told: dict[str, Any]) -> Past:
         facts = self._facts(device, told["resource"], told["user"])
-        return Past(told["user"], told["user_name"], device["id"], device["name"], told["resource"], told["slug"], (), (), facts)
+        return Past(told["user"], told["user_name"], device["id"], device["name"], told["resource"], told["slug"], (), (), (), facts)
 
     def _facts(self, device: dict[str, Any], resource_id: int, user_id: int) -> Facts:
         return Facts(

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from enrollment import facts, keys
-from enrollment.models import AccessRequest, Delegation, Device, Grant, Notice, User
+from enrollment.models import AccessRequest, Delegation, Device, Grant, Notice, Review, User
 from enrollment.policy import in_words, seconds_in_words
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,35 @@ def tell_owner(grant: Grant, what: str, more: str, *, actor: User | None) -> Non
     if actor is None or actor.pk != grant.user_id:
         text = f"Your access to {grant.resource} {what}.\n{more}\n\n{settings.PUBLIC_URL}/\n"
         _later([grant.user], f"Your access to {grant.resource} {what}", text)
+
+
+def tell_of_break_glass(grant: Grant, *, now: datetime) -> None:
+    """Tell everybody who was passed over, all admins, and whoever took it: nobody was asked, so everybody hears of it."""
+    asked = grant.request
+    lasts = f"for {seconds_in_words(asked.seconds)}, until {in_words(grant.ends_at)}"
+    why = f"Reason: {asked.reason}\n{f'Ticket: {asked.ticket}' if asked.ticket else ''}\n"
+    others = (
+        f"{grant.user} took emergency access to {grant.resource} {lasts}. Nobody approved it.\n{why}"
+        "Somebody who approves for this resource must review it, and can end it there:\n"
+        f"{settings.PUBLIC_URL}/admin/enrollment/grant/{grant.pk}/change/\n"
+    )
+    admins = User.objects.filter(is_superuser=True)
+    passed_over = [person for person in (*facts.approvers_of(grant.resource, now), *admins) if person.pk != grant.user_id]
+    _later(passed_over, f"EMERGENCY ACCESS: {grant.user} reaches {grant.resource}", others)
+    own = (
+        f"You took emergency access to {grant.resource} {lasts}.\n{why}"
+        "Everybody who approves for it was told, and one of them must review it.\n"
+        f"{NOT_YOU}\n{settings.PUBLIC_URL}/requests/{asked.pk}/\n"
+    )
+    _later([grant.user], f"You took emergency access to {grant.resource}", own)
+
+
+def tell_of_review(grant: Grant, review: Review, *, has_ended: bool) -> None:
+    """Tell whoever took emergency access what a second person thinks of it."""
+    found = "justified" if review.verdict == Review.Verdict.APPROVE else "not justified"
+    what = f"was found {found}{' and ended' if has_ended else ''} by {review.who}"
+    text = f"Your emergency access to {grant.resource} {what}.\n{review.comment}\n\n{settings.PUBLIC_URL}/requests/{grant.request_id}/\n"
+    _later([grant.user], f"Your emergency access to {grant.resource} was found {found}", text)
 
 
 def tell_device_owner(device: Device, what: str, *, actor: User | None, key: str = "", reason: str = "") -> None:

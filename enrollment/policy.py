@@ -11,16 +11,17 @@ grant, the latest among grants that follow each other without a gap.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from enrollment.values import Asking, Facts, GrantFacts, Reviewing
+from enrollment.values import Asking, Emergency, Facts, GrantFacts, Reviewing
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 FURTHEST_START = timedelta(days=90)
 LONGEST_DELEGATION = timedelta(days=90)
+ONE_TO_REVIEW = "Earlier emergency access of yours waits for its review. Ask somebody who approves for it to review it first."
 NO_GRANT = GrantFacts(id=0, user_id=0, device_ids=frozenset(), starts_at=NEVER, ends_at=NEVER)
 
 
@@ -153,6 +154,26 @@ def may_ask(asking: Asking, now: datetime) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sentence for broken, sentence in found if broken))
 
 
+def may_break_glass(emergency: Emergency, now: datetime) -> tuple[str, ...]:
+    """Return why this cannot be had at once. As asking, except that nobody who approves needs to be there: one who can review is enough."""
+    asking, longest = emergency.asking, emergency.longest
+    if asking.has_terms and longest is None:
+        return ("The terms of this resource know no emergency access. Ask for access.",)
+    found = [
+        (bool(emergency.groups) and not emergency.groups & asking.user_groups, "Only members of certain groups may take emergency access."),
+        (
+            asking.has_terms and not emergency.can_be_reviewed,
+            "Nobody could review this: no group that must agree has an active member besides you. Tell an admin.",
+        ),
+        (emergency.has_one_to_review, ONE_TO_REVIEW),
+        (
+            longest is not None and asking.seconds is not None and asking.seconds > longest,
+            f"Emergency access to this resource lasts {seconds_in_words(longest or 0)} at most.",
+        ),
+    ]
+    return (*may_ask(replace(asking, can_be_approved=True), now), *(sentence for broken, sentence in found if broken))
+
+
 def may_review(reviewing: Reviewing) -> tuple[str, ...]:
     """Return why this person may not answer this request. Being a superuser changes nothing, and being somebody's stand-in little."""
     has_seat = reviewing.is_in_group or reviewing.in_stead_of is not None
@@ -178,6 +199,24 @@ def may_delegate(starts_at: datetime, ends_at: datetime, now: datetime) -> tuple
         (starts_at < now, "The start has passed. Choose a later one, or none."),
         (starts_at - now > FURTHEST_START, f"The start is too far away: {FURTHEST_START.days} days at most."),
         (ends_at - starts_at > LONGEST_DELEGATION, f"A delegation lasts {LONGEST_DELEGATION.days} days at most."),
+    ]
+    return tuple(sentence for broken, sentence in found if broken)
+
+
+def may_review_break_glass(reviewing: Reviewing) -> tuple[str, ...]:
+    """Return why this person may not review this emergency access: as for a request, superusers included."""
+    has_seat = reviewing.is_in_group or reviewing.in_stead_of is not None
+    found = [
+        (not reviewing.user_is_active, "The account is disabled. Ask an admin."),
+        (reviewing.is_requester, "Nobody reviews emergency access of their own."),
+        (
+            not has_seat and reviewing.stands_in_for_requester,
+            "You stand in for whoever took it: a stand-in does not review that. Somebody else must.",
+        ),
+        (
+            not has_seat and not reviewing.stands_in_for_requester,
+            "Only members of a group that approves for this resource may review this, and those who stand in for one of them now.",
+        ),
     ]
     return tuple(sentence for broken, sentence in found if broken)
 

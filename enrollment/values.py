@@ -102,8 +102,19 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
+class Emergency:
+    """Somebody wants a resource at once, before anybody answers. `longest` None: the terms know no emergency access."""
+
+    asking: Asking
+    longest: int | None = None
+    groups: frozenset[int] = frozenset()  # that may take it, of those who may ask; none: everybody of them
+    can_be_reviewed: bool = False
+    has_one_to_review: bool = False  # emergency access of this person, to whatever, that nobody has reviewed
+
+
+@dataclass(frozen=True, slots=True)
 class Reviewing:
-    """Somebody wants to answer a request: `is_in_group`, in their own right, is about the stage that waits now."""
+    """Somebody wants to answer a request: `is_in_group`, in their own right, is about the stage that waits; of an emergency, any stage."""
 
     user_is_active: bool
     is_requester: bool

@@ -80,7 +80,7 @@ def a_pep(number=1, *, now=NOW, **fields):
     return pep
 
 
-def a_policy(name="plain", *, stages=((APPROVERS, 1),), requesters=(), now=NOW, **terms):
+def a_policy(name="plain", *, stages=((APPROVERS, 1),), requesters=(), break_glass_by=(), now=NOW, **terms):
     policy, _new = AccessPolicy.objects.get_or_create(name=name)
     values = {
         "time_to_answer": 24 * HOUR,
@@ -88,6 +88,7 @@ def a_policy(name="plain", *, stages=((APPROVERS, 1),), requesters=(), now=NOW, 
         "rolling_total": 40 * HOUR,
         "rolling_window": 7 * 24 * HOUR,
         "session_length": None,
+        "break_glass_by": [a_group(each) for each in break_glass_by],
         **terms,
     }
     named = [(a_group(group), need) for group, need in stages]
@@ -138,3 +139,8 @@ def a_delegation(delegator, *, delegate, starts_at=None, ends_at=None, reason="o
     return lifecycle.delegate(
         delegator, delegate=delegate, starts_at=starts_at, ends_at=ends_at or later(days=2, since=now), reason=reason, now=now
     )
+
+
+def an_emergency(requester, resource, devices, *, seconds=HOUR // 2, reason="the mail is down", now=NOW, **more):
+    """Emergency access, which nobody approved. The terms must allow it."""
+    return lifecycle.break_glass(requester, resource=resource, devices=devices, seconds=seconds, reason=reason, now=now, **more)

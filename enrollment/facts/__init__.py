@@ -16,6 +16,7 @@ from enrollment.facts.answering import (
 )
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
+from enrollment.facts.emergencies import emergencies, emergency, reviewing_break_glass, to_review
 from enrollment.facts.orphans import orphans, orphans_among
 from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
 from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
@@ -26,6 +27,8 @@ __all__ = [
     "approvers_of",
     "asking",
     "asking_all",
+    "emergencies",
+    "emergency",
     "facts_of",
     "facts_of_all",
     "for_pep",
@@ -44,8 +47,10 @@ __all__ = [
     "reaches_at",
     "reviewing",
     "reviewing_all",
+    "reviewing_break_glass",
     "stage_that_waits",
     "stands_in",
     "time_is_in_doubt",
     "to_answer",
+    "to_review",
 ]

@@ -70,10 +70,11 @@ def may_revoke(actor: User, grant: Grant, now: datetime) -> bool:
 
 
 def may_answer_something(user: User) -> bool:
-    """Return whether a stage of current terms, or of a request that waits, names a group of this person: in their own right."""
+    """Return whether a stage of current terms, or of what waits for an answer or a review, names a group of theirs: in their own right."""
     waiting = AccessRequest.objects.filter(policy_version=OuterRef("version"), state=AccessRequest.State.PENDING)
+    unreviewed = Grant.objects.filter(policy_version=OuterRef("version"), review_due=True)
     stages = stages_of_member(user)
-    return of_today(stages).exists() or stages.filter(Exists(waiting)).exists()
+    return of_today(stages).exists() or stages.filter(Exists(waiting) | Exists(unreviewed)).exists()
 
 
 def _waiting(steps: Steps) -> dict[int, Stage | None]:

@@ -35,6 +35,7 @@ class Reach:
     until: datetime | None
     grants: tuple[int, ...]
     held: tuple[Holding, ...] = ()
+    break_glass: tuple[int, ...] = ()  # those of the grants that were taken in an emergency, approved by nobody
 
 
 def reachable_by(resource: Resource, at: datetime) -> tuple[Reach, ...]:
@@ -72,7 +73,8 @@ def _reach(pair: Past, kernels: Kernels, at: datetime) -> Reach:
     held = together(each for grant in pair.held_for for each in kernels.holding((grant, pair.device_id)))
     grants = tuple(dict.fromkeys((*pair.grants, *pair.held_for)))
     until = decision.until if decision else None
-    return Reach(pair.user_id, pair.user, pair.device_id, pair.device, pair.resource_id, pair.resource, until, grants, held)
+    known = (pair.user_id, pair.user, pair.device_id, pair.device, pair.resource_id, pair.resource)
+    return Reach(*known, until, grants, held, pair.break_glass)
 
 
 def _with_ends(reaches: list[Reach], at: datetime) -> Iterator[Reach]:

@@ -10,6 +10,7 @@ from enrollment.lifecycle.device_keys import bring_back_device, rotate_key
 from enrollment.lifecycle.device_states import approve_device, refuse_device, report_lost, resume_device, retire_device, suspend_device
 from enrollment.lifecycle.devices import enrol_device
 from enrollment.lifecycle.due import activate_due, expire_due, free_addresses, lapse_due
+from enrollment.lifecycle.emergencies import break_glass, review_break_glass
 from enrollment.lifecycle.estate import estate_changed, new_policy_version, retire_resource
 from enrollment.lifecycle.grants import revoke
 from enrollment.lifecycle.outcomes import Conflict, Refused
@@ -23,6 +24,7 @@ __all__ = [
     "activate_due",
     "approve",
     "approve_device",
+    "break_glass",
     "bring_back_device",
     "cancel_request",
     "delegate",
@@ -42,6 +44,7 @@ __all__ = [
     "resume_device",
     "retire_device",
     "retire_resource",
+    "review_break_glass",
     "revoke",
     "rotate_key",
     "sign_in",

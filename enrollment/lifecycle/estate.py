@@ -34,6 +34,8 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     rolling_total: int,
     rolling_window: int,
     session_length: int | None,
+    break_glass_longest: int | None = None,
+    break_glass_by: Iterable[Group] = (),
 ) -> PolicyVersion:
     """Write new terms; the old ones stay as they were, and grants keep theirs."""
     refuse_if(actor is not None and not actor.is_admin, "Only an admin may do this.")
@@ -43,13 +45,15 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
         "rolling_total": rolling_total,
         "rolling_window": rolling_window,
     }
-    _insist_on_sound_terms(stages, {**terms, "session_length": session_length})
+    _insist_on_sound_terms(stages, {**terms, "session_length": session_length, "longest_emergency_access": break_glass_longest})
     AccessPolicy.objects.select_for_update().get(pk=policy.pk)
     current = policy.current
+    optional = {"session_length": session_length, "break_glass_longest": break_glass_longest}
     version = PolicyVersion.objects.create(
-        policy=policy, number=(current.number if current else 0) + 1, created_by=actor, session_length=session_length, **terms
+        policy=policy, number=(current.number if current else 0) + 1, created_by=actor, **optional, **terms
     )
     version.requesters.set(requesters)
+    version.break_glass_by.set(break_glass_by)
     Stage.objects.bulk_create([Stage(version=version, position=at, group=group, need=need) for at, (group, need) in enumerate(stages, 1)])
     for member in User.objects.filter(memberships__group__in=[group for group, _need in stages], is_staff=False).distinct():
         set_flags(member)
@@ -58,9 +62,10 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
         "policy": policy.pk,
         "number": version.number,
         **terms,
-        "session_length": session_length,
+        **optional,
         "stages": [{"group": group.name, "group_id": group.pk, "need": need} for group, need in stages],
         "requesters": sorted(version.requesters.values_list("name", flat=True)),
+        "break_glass_by": sorted(version.break_glass_by.values_list("name", flat=True)),
     }
     audit.append("policy.changed", actor=actor, subject=policy, data=data, now=now)
     return version
@@ -108,6 +113,8 @@ def _insist_on_sound_terms(stages: Sequence[tuple[Group, int]], terms: dict[str,
     ]
     if (terms["rolling_total"] or 0) < (terms["longest_grant"] or 0):
         reasons.append("The rolling total must allow for one longest grant.")
+    if (terms["longest_emergency_access"] or 0) > (terms["longest_grant"] or 0):
+        reasons.append("Emergency access must not last longer than the longest grant.")
     if reasons:
         raise Refused(*reasons)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -15,6 +17,15 @@ from enrollment.models import AccessRequest, Grant, User
 from enrollment.signals import nudge
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What ended with one grant: itself, what was to follow it, and the requests that were to extend one of these."""
+
+    before: str
+    grants: Sequence[Grant]
+    withdrawn: list[AccessRequest]
+
+
 def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> None:
     """End it for good, with whatever was to follow it without a gap. Other grants for the same resource stay."""
     refuse_if(
@@ -24,23 +35,36 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> N
     reason = "".join(letter for letter in reason if letter.isprintable() or letter in "\n\t")[:TEXT_LENGTH]  # a reason never stops a revoke
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=grant.user_id)  # as approving does, so that no extension slips in behind this
-        before = Grant.objects.select_for_update().get(pk=grant.pk).state  # the one in hand may not know that it has begun
-        if not end_for_good(grant, actor=actor, reason=reason, now=now):
+        ended = end_with_what_follows(grant, actor=actor, reason=reason, now=now)
+        if ended is None:
             raise conflict_over_grant(grant)
-        following = [each for each in _following(grant) if end_for_good(each, actor=actor, reason=reason, now=now)]
-        asked = AccessRequest.objects.filter(extends__in=[grant, *following], state=AccessRequest.State.PENDING)
-        withdrawn = withdraw(asked, now=now)
-        for each in [grant, *following]:
-            data = {
-                "grant": each.pk,
-                "from": before if each is grant else Grant.State.SCHEDULED,
-                "to": Grant.State.REVOKED,
-                "reason": reason,
-            }
-            audit.append("grant.revoked", actor=actor, subject=each, data=data, now=now)
-        tell_withdrawn(withdrawn, actor=actor, why="the grant it was to extend was revoked", now=now)
-        nudge(peps_of_resource(grant.resource), devices=devices_of([grant, *following]))
+        tell_ended(ended, actor=actor, now=now)
     notices.tell_owner(grant, "was revoked", reason, actor=actor)
+
+
+def end_with_what_follows(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Ended | None:
+    """Write the rows of a revoke; None: the grant had ended. The caller holds its owner's row and tells afterwards."""
+    before = Grant.objects.select_for_update().get(pk=grant.pk).state  # the one in hand may not know that it has begun
+    if not end_for_good(grant, actor=actor, reason=reason, now=now):
+        return None
+    following = [each for each in _following(grant) if end_for_good(each, actor=actor, reason=reason, now=now)]
+    asked = AccessRequest.objects.filter(extends__in=[grant, *following], state=AccessRequest.State.PENDING)
+    return Ended(before, (grant, *following), withdraw(asked, now=now))
+
+
+def tell_ended(ended: Ended, *, actor: User | None, now: datetime) -> None:
+    """Write the events of a revoke, and nudge."""
+    first = ended.grants[0]
+    for each in ended.grants:
+        data = {
+            "grant": each.pk,
+            "from": ended.before if each is first else Grant.State.SCHEDULED,
+            "to": Grant.State.REVOKED,
+            "reason": each.end_reason,
+        }
+        audit.append("grant.revoked", actor=actor, subject=each, data=data, now=now)
+    tell_withdrawn(ended.withdrawn, actor=actor, why="the grant it was to extend was revoked", now=now)
+    nudge(peps_of_resource(first.resource), devices=devices_of(ended.grants))
 
 
 def end_for_good(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from django.db import models
 from enrollment.models import AccessRequest, AuditEvent, Delegation, Device, Grant, Review, User
 from enrollment.policy import in_words
 
+IN_DOUBT = "The portal's clock went back, so nobody knows when new access would end: nothing is opened now. Tell an admin."
 LET_IN = {
     "device.enrolled": "enrolled",
     "device.approved": "approved",
@@ -53,6 +54,12 @@ def conflict_over_grant(grant: Grant) -> Conflict:
     row = Grant.objects.select_related("ended_by").get(pk=grant.pk)
     said = {"revoked": "revoked", "expired": "found expired"}.get(row.state, "changed")
     return Conflict(_sentence("The grant", said, row.ended_by, row.ended_at))
+
+
+def conflict_over_review(grant: Grant) -> Conflict:
+    """Look up who reviewed this emergency access."""
+    review = Review.objects.select_related("reviewer", "on_behalf_of").get(request=grant.request_id)
+    return Conflict(_sentence("The emergency access", "reviewed", review.who, review.created_at))
 
 
 def conflict_over_device(device: Device) -> Conflict:
@@ -108,5 +115,5 @@ def conflict_over_seat(review: Review, reader: User) -> Conflict:
     return Conflict(f"{said} Somebody else must agree too.")
 
 
-def _sentence(what: str, said: str, who: User | None, when: datetime | None) -> str:
+def _sentence(what: str, said: str, who: User | str | None, when: datetime | None) -> str:
     return f"{what} was {said}{f' by {who}' if who else ''}{f' on {in_words(when)}' if when else ''}."

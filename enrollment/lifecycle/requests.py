@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from enrollment import audit, facts, notices, policy
+from enrollment.lifecycle import told
 from enrollment.lifecycle.outcomes import Refused, conflict_over_request, refuse_if
 from enrollment.lifecycle.withdrawals import close
 from enrollment.lifecycle.words import TICKET_LENGTH, clean_line, clean_text
@@ -30,10 +31,7 @@ def request_access(  # noqa: PLR0913 - one argument for each thing the form says
     now: datetime,
 ) -> AccessRequest:
     """Open a request under the current terms, and tell those who may answer. Refused with every reason at once."""
-    reason = clean_text(reason, "reason", required=True)
-    ticket = clean_line(ticket, "ticket", longest=TICKET_LENGTH)
-    refuse_if(not devices, "Choose at least one device.", field="devices")
-    refuse_if(type(seconds) is not int, "Say for how long, in whole seconds.", field="duration")
+    reason, ticket = clean_question(devices=devices, seconds=seconds, reason=reason, ticket=ticket)
     refuse_if(starts_at is not None and starts_at.utcoffset() is None, "The start needs a time zone.")
     try:
         with transaction.atomic():
@@ -43,6 +41,15 @@ def request_access(  # noqa: PLR0913 - one argument for each thing the form says
             )
     except IntegrityError as error:
         raise Refused(WAITS_ALREADY) from error
+
+
+def clean_question(*, devices: Sequence[Device], seconds: int, reason: str, ticket: str) -> tuple[str, str]:
+    """Return the reason and the ticket tidied, or refuse what no terms could allow."""
+    reason = clean_text(reason, "reason", required=True)
+    ticket = clean_line(ticket, "ticket", longest=TICKET_LENGTH)
+    refuse_if(not devices, "Choose at least one device.", field="devices")
+    refuse_if(type(seconds) is not int, "Say for how long, in whole seconds.", field="duration")
+    return reason, ticket
 
 
 @transaction.atomic
@@ -89,28 +96,9 @@ def _request(  # noqa: PLR0913 - as above
         answer_by=now + timedelta(seconds=version.time_to_answer),
     )
     RequestedDevice.objects.bulk_create([RequestedDevice(request=request, device=device, resource=resource) for device in fresh])
-    audit.append("request.made", actor=requester, subject=request, data=_told(request, fresh), now=now)
+    audit.append("request.made", actor=requester, subject=request, data=told.request_made(request, fresh), now=now)
     notices.ask_approvers(request, now=now)
     return request
-
-
-def _told(request: AccessRequest, devices: Sequence[Device]) -> dict[str, object]:
-    return {
-        "request": request.pk,
-        "user": request.requester_id,
-        "resource": request.resource_id,
-        "slug": request.resource.slug,
-        "devices": [{"id": device.pk, "name": device.name} for device in devices],
-        "seconds": request.seconds,
-        "starts_at": request.starts_at,
-        "answer_by": request.answer_by,
-        "policy_version": str(request.policy_version),
-        "extends": request.extends_id,
-        "reason": request.reason,
-        "ticket": request.ticket,
-        "from": None,
-        "to": State.PENDING,
-    }
 
 
 def _extension_reasons(

@@ -13,8 +13,9 @@ from django.db import transaction
 
 from enrollment import audit, facts, notices, policy
 from enrollment.facts.asking import asking_again
+from enrollment.lifecycle import told
 from enrollment.lifecycle.delegations import hold_delegation
-from enrollment.lifecycle.outcomes import Refused, conflict_over_request, conflict_over_seat, refuse_if
+from enrollment.lifecycle.outcomes import IN_DOUBT, Refused, conflict_over_request, conflict_over_seat, refuse_if
 from enrollment.lifecycle.reach import peps_of_resource
 from enrollment.lifecycle.withdrawals import close
 from enrollment.lifecycle.words import clean_text
@@ -23,7 +24,6 @@ from enrollment.policy import in_words
 from enrollment.signals import nudge
 
 State = AccessRequest.State
-IN_DOUBT = "The portal's clock went back, so nobody knows when new access would end: nothing is opened now. Tell an admin."
 
 
 @dataclass(frozen=True)
@@ -188,23 +188,6 @@ def _tell_grant(grant: Grant, devices: list[Device], reviewer: User, now: dateti
     request = grant.request
     data = {"request": request.pk, "from": State.PENDING, "to": State.APPROVED, "grant": grant.pk}
     audit.append("request.approved", actor=reviewer, subject=request, data=data, now=now)
-    made = {
-        "grant": grant.pk,
-        "request": request.pk,
-        "user": grant.user_id,
-        "user_name": str(grant.user),
-        "resource": grant.resource_id,
-        "slug": grant.resource.slug,
-        "devices": [{"id": device.pk, "name": device.name, "owner": device.owner_id, "addresses": device.addresses} for device in devices],
-        "starts_at": grant.starts_at,
-        "ends_at": grant.ends_at,
-        "policy_version": str(grant.policy_version),
-        "session_length": grant.policy_version.session_length,
-        "requesters": sorted(grant.policy_version.requesters.values_list("pk", flat=True)),
-        "extends": grant.extends_id,
-        "from": None,
-        "to": grant.state,
-    }
-    audit.append("grant.made", actor=reviewer, subject=grant, data=made, now=now)
+    audit.append("grant.made", actor=reviewer, subject=grant, data=told.grant_made(grant, devices), now=now)
     begins = "" if grant.starts_at <= now else f" from {in_words(grant.starts_at)}"
     notices.tell_requester(request, "was approved", f"Access{begins} until {in_words(grant.ends_at)}.")

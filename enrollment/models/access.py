@@ -196,6 +196,8 @@ class Grant(models.Model):
                 condition=Q(state__in=["scheduled", "active"], ended_at=None) | Q(state__in=["expired", "revoked"], ended_at__isnull=False),
                 name="grant_ended_at",
             ),
+            models.CheckConstraint(condition=Q(review_due=False) | Q(is_break_glass=True), name="grant_review_of_break_glass"),
+            models.UniqueConstraint(fields=["user"], condition=Q(review_due=True), name="one_break_glass_to_review"),
         ]
 
     def __str__(self) -> str:

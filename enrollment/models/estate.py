@@ -86,6 +86,10 @@ class PolicyVersion(models.Model):
     rolling_total = models.PositiveIntegerField(_("rolling total"), default=144000)
     rolling_window = models.PositiveIntegerField(_("rolling window"), default=604800)
     session_length = models.PositiveIntegerField(_("session length"), null=True, blank=True)
+    break_glass_longest = models.PositiveIntegerField(_("longest emergency access"), null=True, blank=True)  # None: there is none
+    break_glass_by = models.ManyToManyField(
+        Group, blank=True, related_name="+", verbose_name=_("who may take emergency access")
+    )  # none: whoever may ask
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
@@ -97,6 +101,10 @@ class PolicyVersion(models.Model):
             ),
             models.CheckConstraint(condition=Q(rolling_total__gte=F("longest_grant")), name="policy_total_covers_longest"),
             models.CheckConstraint(condition=Q(session_length=None) | Q(session_length__gt=0), name="policy_session_positive"),
+            models.CheckConstraint(
+                condition=Q(break_glass_longest=None) | Q(break_glass_longest__gt=0, break_glass_longest__lte=F("longest_grant")),
+                name="policy_break_glass_short",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -16,6 +16,7 @@ from portal.demo.home import PEP
 from portal.demo.traffic import FILE_SHARE, TICKER, VOICE, WIKI
 
 APPROVERS = "lychgate-approvers"
+HOUR, DAY = 3600, 86400
 RESOURCES = (
     ("File share", "fileshare", "The team's shared folders, on a host behind the gateway.", (("tcp", FILE_SHARE), ("tcp", TICKER)), 2),
     ("Voice line", "voice", "Pushes datagrams to whoever called once.", (("udp", VOICE),), 3),
@@ -61,16 +62,18 @@ def _policy(now: datetime) -> AccessPolicy:
     policy, made = AccessPolicy.objects.get_or_create(name="Ask the approvers")
     if made:
         approvers, _ = Group.objects.get_or_create(name=settings.OIDC_GROUP_PREFIX + APPROVERS)
-        seconds = {"time_to_answer": timedelta(days=1), "longest_grant": timedelta(hours=8), "rolling_window": timedelta(days=7)}
         lifecycle.new_policy_version(
             policy,
             actor=None,
             now=now,
             stages=[(approvers, 1)],
             requesters=[],
-            rolling_total=40 * 3600,
+            time_to_answer=DAY,
+            longest_grant=8 * HOUR,
+            rolling_total=40 * HOUR,
+            rolling_window=7 * DAY,
             session_length=None,
-            **{name: int(length.total_seconds()) for name, length in seconds.items()},
+            break_glass_longest=HOUR,
         )
     return policy
 

@@ -24,6 +24,7 @@ NOW = factories.NOW
 def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
     """One of everything that a constraint speaks of."""
     wiki = factories.a_resource("wiki", pep=pep, number=20)
+    servers = factories.a_resource("servers", pep=pep, policy=factories.a_policy("loud", break_glass_longest=3600), number=30)
     grant = factories.a_grant(alice, wiki, [laptop], reviewer=bob)
     version = fileshare.policy.current
     return SimpleNamespace(
@@ -42,6 +43,7 @@ def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
         requested=request_of_alice.requested_devices.get(),
         review=grant.request.reviews.get(),
         grant=grant,
+        emergency=factories.an_emergency(alice, servers, [laptop]),
         enforcement=Enforcement.objects.get_or_create(grant=grant, device=laptop, pep=pep, defaults={"wanted_at": NOW})[0],
         handshake=Handshake.objects.create(device=laptop, pep=pep, at=NOW),
     )
@@ -84,6 +86,7 @@ BREACHES = {
     "policy_durations_positive": put("version", longest_grant=0),
     "policy_total_covers_longest": put("version", rolling_total=1),
     "policy_session_positive": put("version", session_length=0),
+    "policy_break_glass_short": put("version", break_glass_longest=8 * 3600 + 1),
     "stage_position_once": again("stage"),
     "stage_needs_somebody": put("stage", need=0),
     "port_once": again("port"),
@@ -119,6 +122,8 @@ BREACHES = {
     "delegation_ended_at": put("delegation", ended_by=lambda there: there.bob),
     "grant_lasts": put("grant", ends_at=lambda there: there.grant.starts_at),
     "grant_ended_at": put("grant", ended_at=NOW),
+    "grant_review_of_break_glass": put("grant", review_due=True),
+    "one_break_glass_to_review": again("emergency", request=lambda there: there.other_request),
     "enforcement_once": again("enforcement"),
     "handshake_once": again("handshake"),
 }

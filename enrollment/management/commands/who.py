@@ -47,7 +47,8 @@ def in_a_line(reach: Reach, *, names_resource: bool = False) -> str:
     """Say it for people: whether it was allowed, and what the PEPs held."""
     to = f" to {reach.resource}" if names_resource else ""
     allowed = f"authorised until {in_words(reach.until)}" if reach.until else "not authorised"
-    return f"{reach.user} with {reach.device}{to}: {allowed}; {'; '.join(sentences(reach)) or 'in force nowhere'}"
+    loud = ", in an emergency: nobody approved it" if reach.break_glass else ""
+    return f"{reach.user} with {reach.device}{to}: {allowed}{loud}; {'; '.join(sentences(reach)) or 'in force nowhere'}"
 
 
 def sentences(reach: Reach) -> Iterator[str]:
@@ -88,6 +89,7 @@ def _plain(reach: Reach) -> dict[str, object]:
     return {
         **{name: getattr(reach, name) for name in names},
         "grants": list(reach.grants),
+        "break_glass": list(reach.break_glass),
         "authorised": reach.until is not None,
         "until": _instant(reach.until),
         "enforced": [_held(each) for each in reach.held],
