@@ -5,7 +5,7 @@ from django.core import mail
 from django.utils import timezone
 
 from enrollment import facts, lifecycle, notices
-from enrollment.models import AccessRequest, AuditEvent, Grant, Notice, RequestedDevice
+from enrollment.models import AccessRequest, AuditEvent, Grant, LatestMoment, Notice, RequestedDevice
 from enrollment.policy import decide
 from tests.factories import APPROVERS, HOUR, a_device, a_grant, a_person, a_policy, a_request, a_resource, an_emergency, later
 
@@ -197,6 +197,11 @@ def test_nobody_answers_what_was_never_asked(alice, bob, laptop, servers, verb, 
     with pytest.raises(lifecycle.Conflict, match="was approved on"):
         getattr(lifecycle, verb)(grant.request, reviewer=bob, comment="", now=now)
     assert not facts.to_answer(bob, now).exists()
+
+
+def test_while_the_clock_is_in_doubt_nothing_is_opened(alice, laptop, servers, now):
+    LatestMoment.objects.create(seen_at=now, doubted_since=now)
+    refused("nobody knows when new access would end", alice, servers, [laptop])
 
 
 def test_all_reasons_come_at_once(alice, laptop, servers):
