@@ -175,6 +175,12 @@ def _read_back(kernel: Kernel, memory: Memory, seen: Observed, placements: tuple
     done.read_at = int(kernel.now())
 
 
+def _ours(memory: Memory, request: Apply, admissions: Iterable[Admission]) -> Iterable[Admission]:
+    """Leave out what somebody else put there during the pass: remembered, it would be nobody's."""
+    asked = {(a.resource, a.address) for a in request.state.admissions}
+    return (a for a in admissions if (pair := (a.resource, a.address)) in asked or pair in memory.admissions)
+
+
 def _settle(kernel: Kernel, memory: Memory, marks: Marks, request: Apply, done: Pass, *, structural: bool, expected: int) -> None:
     """Remember what was read back, and by what to see that somebody else was here."""
     structure = memory.marks.structure
@@ -187,7 +193,7 @@ def _settle(kernel: Kernel, memory: Memory, marks: Marks, request: Apply, done: 
     if expected != TOUCHED and kernel.generation() != expected:
         # somebody else committed meanwhile: look at everything next time, and do not vouch for a new structure
         marks = replace(marks, genid=TOUCHED, structure="" if structural else structure)
-    held = done.held
+    held = replace(done.held, admissions=tuple(_ours(memory, request, done.held.admissions)))
     if done.interface.is_unread:
         held = replace(held, peers=tuple(memory.peers.values()))  # nobody removed them: we could not look
     try:

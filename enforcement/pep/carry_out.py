@@ -37,14 +37,12 @@ def _close(kernel: Kernel, caps: Caps, plan: Plan, standing: dict[str, Placement
     if plan.expel or plan.shorten:
         _elements(kernel, plan, why)
     for placement in plan.drop_placements:
-        _drop(kernel, placement, why)
-        standing.pop(placement.slug, None)
+        _drop(kernel, placement, standing, why)
     for old, new in plan.replace_placements:
         if _try(partial(kernel.commit, ruleset.replace_resource(caps, old, new)), why):
             standing[new.slug] = new
         else:
-            _drop(kernel, old, why)
-            standing.pop(old.slug, None)
+            _drop(kernel, old, standing, why)
     _try(partial(kernel.forget, plan.forget), why)
     _run(kernel, wg.drop(kernel.interface, plan.drop_peers), why)
     _run(kernel, wg.put(kernel.interface, plan.strip_peers), why)
@@ -99,8 +97,10 @@ def _elements(kernel: Kernel, plan: Plan, why: list[str]) -> None:
         _try(partial(kernel.commit, nft.admit([admission], kernel.now())), why)
 
 
-def _drop(kernel: Kernel, placement: Placement, why: list[str]) -> None:
+def _drop(kernel: Kernel, placement: Placement, standing: dict[str, Placement], why: list[str]) -> None:
+    """Take a resource away. One that will not go stands on, and admits nobody."""
     if _try(partial(kernel.commit, ruleset.drop_resource(placement)), why):
+        standing.pop(placement.slug, None)
         return
     for version in families(placement):
         _try(partial(kernel.commit, f"flush set inet {nft.TABLE} {ruleset.set_name(placement.slug, version)}\n"), why)

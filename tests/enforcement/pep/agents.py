@@ -14,7 +14,9 @@ from enforcement.pep.state import digest, from_json
 from portal.demo.netns import Lab, make_keys, unique_interface
 from tests.lab import PORT, agent_config
 
+ROOT = Path(__file__).parents[3]
 PYTHON = "/usr/bin/python3"
+MEASURED = os.environ.get("COVERAGE_PROCESS_CONFIG", "")
 FILESHARE, WIKI = "fileshare", "wiki"
 ALICE, ERIN = ("10.89.0.2", "fd89::2"), ("10.89.0.3", "fd89::3")
 SET, SET_V6 = "device-access-to-fileshare", "device-access-to-fileshare.v6"
@@ -93,10 +95,17 @@ class Machine(ByHand, Lab):
 
 def agent_argv(pyz: Path, config: Path) -> list[str]:
     """Return what starts the shipped agent; where coverage is measured (`make coverage`), its source under the same eye as ours."""
-    measured = os.environ.get("COVERAGE_PROCESS_CONFIG")
-    if measured:
-        return ["env", f"COVERAGE_PROCESS_CONFIG={measured}", sys.executable, "-m", "enforcement.pep", "--config", str(config)]
-    return shipped_argv(pyz, config)
+    return [*python(), "-m", "enforcement.pep", "--config", str(config)] if MEASURED else shipped_argv(pyz, config)
+
+
+def python() -> list[str]:
+    """Return the distribution's own Python as a PEP has it; where coverage is measured, the one that can."""
+    return ["env", f"COVERAGE_PROCESS_CONFIG={MEASURED}", sys.executable] if MEASURED else [PYTHON, "-I"]
+
+
+def code(pyz: Path) -> str:
+    """Return where the agent's code is to be taken from."""
+    return str(ROOT if MEASURED else pyz)
 
 
 def shipped_argv(pyz: Path, config: Path) -> list[str]:
