@@ -1,16 +1,19 @@
 """The agent on a kernel that says no where it is told to: all else is the agent's own code on the real one.
 
 usage: python3 refusing_agent.py CODE '{"commit 2": "refused", ...}' --config PATH ; CODE is the zipapp, or the tree.
-Calls are counted from the first pass on: commit, wg set, rule, show, forget. What happens instead of a call: "refused"
-(the error that the kernel's own module raises there), "broken" (a fault of ours), or commands of nft that somebody else
-commits just before it.
+Calls are counted from the first pass on: commit, wg set, rule, show, forget, write FILE (half of it is written then).
+What happens instead of a call: "refused" (the error that the kernel's own module raises there), "broken" (a fault of
+ours), or commands of nft that somebody else commits just before it.
 """
 
 from __future__ import annotations
 
 import collections
+import errno
 import json
+import os
 import sys
+from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 
@@ -52,6 +55,18 @@ def refuse(kernel: Kernel, instead: str, error: type[Exception]) -> None:
         kernel._nft.run(instead)  # noqa: SLF001 - not counted among the agent's own commits
 
 
+def write_half(handle: int, data: bytes) -> int:
+    """Write, or half of it where the disk is to be full."""
+    what = f"write {Path(f'/proc/self/fd/{handle}').readlink().name}"
+    if has_begun and "jsonl" in what:
+        counted[what] += 1
+        if INSTEAD.get(f"{what} {counted[what]}"):
+            write(handle, bytes(data[: len(data) // 2]))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return write(handle, data)
+
+
+write, os.write = os.write, write_half
 one_pass, agent.apply = agent.apply, begin
 guard("commit", lambda _: "commit", NftError)
 guard("run", lambda argv: "wg set" if argv[1] == "set" else "rule" if "rule" in argv else "", KernelError)

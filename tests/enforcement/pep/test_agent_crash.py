@@ -37,7 +37,7 @@ def kill_in_mid_apply(agent, wanted, generation, seconds):
     agent.process = None
 
 
-@pytest.mark.parametrize("round_", range(8))
+@pytest.mark.parametrize("round_", [*range(4), *(pytest.param(number, marks=pytest.mark.slow) for number in range(4, 200))])
 def test_killed_at_any_moment_it_converges_and_blames_nobody(make_agent, machine, round_):
     before, after = many(range(DEVICES // 2)), many(range(DEVICES // 4, DEVICES), placements=[placement(), placement(WIKI, 9)])
     make_agent().apply(before)

@@ -54,23 +54,38 @@ def check_heals(make_agent, wanted, **config):
 
 # What must close, the calls that are refused on the way, and what each set holds then (ALICE and ERIN were in both).
 ALL = {*ALICE, *ERIN}
-SHORTER = state({ALICE: [WIKI], ERIN: [FILESHARE, WIKI]}, placements=BOTH, seconds=300)
-RETARGETED = state({ALICE: [FILESHARE, WIKI], ERIN: [WIKI]}, placements=[MOVED, BOTH[1]])
-DROPPED = state({ALICE: [FILESHARE], ERIN: [FILESHARE]}, placements=BOTH[:1])
-REVOKED = state({ERIN: [FILESHARE, WIKI]}, placements=BOTH)
+
+
+def shorter():
+    return state({ALICE: [WIKI], ERIN: [FILESHARE, WIKI]}, placements=BOTH, seconds=300)
+
+
+def retargeted():
+    return state({ALICE: [FILESHARE, WIKI], ERIN: [WIKI]}, placements=[MOVED, BOTH[1]])
+
+
+def dropped():
+    return state({ALICE: [FILESHARE], ERIN: [FILESHARE]}, placements=BOTH[:1])
+
+
+def revoked():
+    return state({ERIN: [FILESHARE, WIKI]}, placements=BOTH)
+
+
 CLOSING = {
-    "one transaction of elements": (SHORTER, ["commit 1"], {FILESHARE: {*ERIN}, WIKI: ALL}),
-    "a resource's change": (RETARGETED, ["commit 2"], {FILESHARE: set(), WIKI: ALL}),
-    "a resource's change, and its end": (RETARGETED, ["commit 2", "commit 3"], {FILESHARE: set(), WIKI: ALL}),
-    "a resource's end": (DROPPED, ["commit 1"], {FILESHARE: ALL, WIKI: set()}),
-    "what forgets flows": (REVOKED, ["forget 1"], {FILESHARE: {*ERIN}, WIKI: {*ERIN}}),
-    "what takes a peer away": (REVOKED, ["wg set 1"], {FILESHARE: {*ERIN}, WIKI: {*ERIN}}),
+    "one transaction of elements": (shorter, ["commit 1"], {FILESHARE: {*ERIN}, WIKI: ALL}),
+    "a resource's change": (retargeted, ["commit 2"], {FILESHARE: set(), WIKI: ALL}),
+    "a resource's change, and its end": (retargeted, ["commit 2", "commit 3"], {FILESHARE: set(), WIKI: ALL}),
+    "a resource's end": (dropped, ["commit 1"], {FILESHARE: ALL, WIKI: set()}),
+    "what forgets flows": (revoked, ["forget 1"], {FILESHARE: {*ERIN}, WIKI: {*ERIN}}),
+    "what takes a peer away": (revoked, ["wg set 1"], {FILESHARE: {*ERIN}, WIKI: {*ERIN}}),
 }
 
 
 @pytest.mark.parametrize(("wanted", "points", "left"), CLOSING.values(), ids=CLOSING)
 def test_where_closing_is_refused_it_closes_another_way(make_agent, machine, refused, wanted, points, left):
     make_agent().apply(state({ALICE: [FILESHARE, WIKI], ERIN: [FILESHARE, WIKI]}, placements=BOTH))
+    wanted = wanted()
     receipt = refused(wanted, points)
     assert receipt["kind"] == "receipt"
     assert admitted(machine) == left
@@ -124,6 +139,26 @@ def test_where_a_guard_cannot_stand_nothing_opens(make_agent, machine, refused, 
     assert "the guard cannot be put back, so nothing is opened: lorem: refused" in receipt["why"]
     assert (machine.peers(), machine.admitted()) == ({}, set())
     check_heals(make_agent, wanted)
+
+
+# The disk is full at this write: whether the document could still open something, and what the receipt says of it.
+FULL = {
+    "the order": ("write last.jsonl 1", False, "cannot write what it is about to do, so nothing is opened"),
+    "the journal": ("write journal.jsonl 1", True, "the journal on this PEP cannot be written"),
+    "what was done": ("write last.jsonl 2", True, "this PEP cannot write what it did"),
+}
+
+
+@pytest.mark.parametrize(("point", "opens", "why"), FULL.values(), ids=FULL)
+def test_a_disk_that_is_full_at_any_write_holds_back_no_revoke(make_agent, machine, refused, tmp_path, point, opens, why):
+    make_agent().apply(state({ALICE: [FILESHARE]}, placements=BOTH))
+    wanted = state({ERIN: [FILESHARE]}, placements=BOTH)
+    receipt = refused(wanted, [point])
+    assert why in " ".join(receipt["why"])
+    assert machine.admitted() == ({*ERIN} if opens else set())
+    check_heals(make_agent, wanted)
+    whole = [line for line in (tmp_path / "state" / "journal.jsonl").read_text().splitlines() if line.endswith("}")]
+    assert [json.loads(line)["generation"] for line in whole][-1] > 1
 
 
 def test_what_somebody_commits_in_the_middle_of_a_pass_is_found_by_the_next(make_agent, machine, refused):

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from enforcement.pep import agent as pep_agent
 from enforcement.zipapp import build
 from tests.enforcement.pep.agents import ALICE, EMPTY, FILESHARE, check_in_force, state
 
@@ -108,6 +109,19 @@ def test_without_a_clear_file_nothing_is_done(agent, tmp_path, wrong):
     answer = agent.hello()
     assert answer["kind"] == "error"
     assert "file" in answer["why"][0]
+
+
+def test_without_its_file_nothing_is_done(agent, tmp_path):
+    (tmp_path / "agent.json").unlink()
+    assert "own file cannot be read" in agent.hello()["why"][0]
+
+
+def test_a_request_waits_for_another_one_and_not_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(pep_agent, "LOCK_SECONDS", 0.2)
+    with pep_agent.locked(tmp_path), pytest.raises(pep_agent.BusyError, match="being carried out"), pep_agent.locked(tmp_path):
+        pass
+    with pep_agent.locked(tmp_path):
+        assert tmp_path.exists()
 
 
 def test_a_file_that_others_may_write_is_not_obeyed(agent, tmp_path):

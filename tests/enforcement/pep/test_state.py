@@ -74,6 +74,7 @@ BAD = {
     "a v6 target of v4": broken([*PLACEMENT, "target_v6"], "10.0.0.1"),
     "a peer without addresses": broken([*PEER, 1], []),
     "a peer with two of a family": broken([*PEER, 1], ["10.89.0.2", "10.89.0.3"]),
+    "addresses that are no list": broken(["peers", 0, 1], "10.89.0.2"),
     "a peer twice": broken(["peers"], GOOD["peers"] * 2),
     "one address, two peers": broken(["peers"], [*GOOD["peers"], [key(3), ["10.89.0.2"]]]),
     "an admission twice": broken(["admissions"], GOOD["admissions"] * 2),
