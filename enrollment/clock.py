@@ -24,7 +24,7 @@ from enrollment.signals import nudge
 log = logging.getLogger(__name__)
 
 LEAD = timedelta(minutes=5)  # a larger step back is no clock's upkeep
-HALF_SPEED = 0.5
+FULL_SPEED, HALF_SPEED = 1.0, 0.5
 ROW = 1
 LOOK = "SELECT clock_timestamp(), max(seen_at), max(doubted_since) FROM enrollment_latestmoment WHERE id = 1"
 ADVANCE = """
@@ -57,9 +57,11 @@ class Pace:
     seen: datetime | None = None
     since: float = 0.0
 
-    def elapsed(self, seen: datetime) -> timedelta:
-        """Return how long ago the last tick was; nothing where the row is behind it, because then it was put back."""
-        return timedelta(seconds=time.monotonic() - self.since) if self.seen and self.seen <= seen else timedelta()
+    def reached(self, seen: datetime, speed: float) -> datetime:
+        """Return how far time has come since the last tick, others' ticks counted once; `seen` where it was put back since."""
+        if self.seen is None or self.seen > seen:
+            return seen
+        return max(seen, self.seen + timedelta(seconds=(time.monotonic() - self.since) * speed))
 
     def keep(self, seen: datetime) -> None:
         self.seen, self.since = seen, time.monotonic()
@@ -126,7 +128,7 @@ def _catch_up(reading: Reading) -> datetime:
     if LatestMoment.objects.get_or_create(pk=ROW, defaults={"seen_at": reading.clock})[1]:
         return reading.clock
     in_doubt = reading.behind > LEAD
-    moment = max(reading.clock, reading.seen + PACE.elapsed(reading.seen) * (1.0 if in_doubt else HALF_SPEED))
+    moment = max(reading.clock, PACE.reached(reading.seen, FULL_SPEED if in_doubt else HALF_SPEED))
     LatestMoment.objects.filter(pk=ROW, seen_at=reading.seen).update(seen_at=moment)
     if in_doubt != bool(reading.doubted_since):
         _tell(reading, in_doubt=in_doubt)

@@ -40,7 +40,7 @@ class RequestForm(forms.Form):
         label=_("Not before (optional, UTC)"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=_("Leave it empty to begin with the approval. Like all times here, it is in UTC."),
+        help_text=_("Leave it empty to begin with the approval. Write it in UTC: the request then shows it in your own time."),
     )
     reason = forms.CharField(
         label=_("Reason"),

@@ -88,6 +88,26 @@ def test_a_lost_device_is_out_and_comes_back_under_its_new_key_alone(world):
     assert (set(world.gateway.peers()), old in world.gateway.peers()) == ({new}, False)
 
 
+def test_a_disabled_account_is_out_and_an_enabled_one_back_in(world):
+    grant = world.grant()
+    world.reconcile()
+    lifecycle.disable_user(world.alice, actor=None, now=timezone.now())
+    world.reconcile()
+    assert (world.row(grant).state, world.gateway.admitted(), world.gateway.peers()) == ("gone", set(), {})
+    lifecycle.enable_user(world.alice, actor=None, now=timezone.now())
+    world.reconcile()
+    assert (world.row(grant).state, world.gateway.admitted()) == ("in_force", BOTH)
+
+
+def test_a_grant_that_came_to_name_somebody_elses_device_lets_it_in_nowhere(world):
+    grant = world.grant()
+    world.reconcile()
+    theirs = factories.a_device(factories.a_person("erin", now=world.now), now=world.now)
+    grant.devices.set([theirs])  # past every verb
+    world.reconcile()
+    assert (world.gateway.admitted(), world.gateway.peers()) == (set(), {})
+
+
 def test_a_disabled_pep_must_hold_nothing(world):
     grant = world.grant()
     world.reconcile()

@@ -227,6 +227,23 @@ def test_a_process_that_still_counts_from_before_does_not_undo_that():
     assert seen() < real() + SECOND
 
 
+def test_what_a_process_counts_from_is_forgotten_where_the_moment_was_put_back():
+    go_back(YEAR)
+    clock.tick()
+    LatestMoment.objects.update(seen_at=real() + SECOND, doubted_since=None)  # trusted elsewhere, and a small step back since
+    assert clock.tick() < real() + 2 * SECOND
+
+
+def test_two_processes_do_not_make_time_run_twice_as_fast():
+    go_back(HOUR)
+    start, began = clock.tick(), time.monotonic()
+    for _turn in range(3):
+        time.sleep(0.1)
+        other = start + timedelta(seconds=time.monotonic() - began)
+        LatestMoment.objects.update(seen_at=other)  # what another process, at the same pace, has just kept
+        assert clock.tick() - start <= timedelta(seconds=time.monotonic() - began)
+
+
 def test_trusting_a_clock_that_is_right_does_nothing():
     clock.tick()
     command("--trust")
