@@ -14,7 +14,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from enrollment import lifecycle
+from enrollment import clock, lifecycle
 from tests import factories
 from tests.portal.forms import Form, Tried, every_form, last_part, rows
 from tests.portal.test_url_matrix import ROUTES, filled_in, number_things
@@ -77,7 +77,8 @@ def site(django_db_setup, django_db_blocker):
     """One world for all tests here, at one moment: what is sent twice is then the same twice."""
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, transaction.atomic():
         moment = timezone.now()
-        patch.setattr(timezone, "now", lambda: moment)
+        patch.setattr(timezone, "now", lambda: moment)  # of what Django writes by itself
+        patch.setattr(clock, "look", lambda: clock.Reading(moment, moment))
         yield Site()
         transaction.set_rollback(True)
 
