@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from enrollment.views import devices, enrolment, requests, resources
+from enrollment.views import devices, emergencies, enrolment, requests, resources
 
 urlpatterns = [
     path("devices/", devices.devices, name="devices"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("devices/<int:pk>/resume/", devices.device_resume, name="device-resume"),
     path("resources/", resources.resources, name="resources"),
     path("resources/<slug:slug>/request/", resources.request_new, name="request-new"),
+    path("resources/<slug:slug>/emergency/", emergencies.emergency_new, name="emergency-new"),
     path("requests/", requests.requests, name="requests"),
     path("requests/<int:pk>/", requests.request_page, name="request"),
     path("requests/<int:pk>/cancel/", requests.request_cancel, name="request-cancel"),

@@ -111,6 +111,13 @@ class Emergency:
     can_be_reviewed: bool = False
     has_one_to_review: bool = False  # emergency access of this person, to whatever, that nobody has reviewed
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether pages mention it to this person: whether they can have it now is for `may_break_glass` to say."""
+        asked = self.asking
+        mine = [*asked.requesters, self.groups]
+        return self.longest is not None and all(not groups or bool(groups & asked.user_groups) for groups in mine)
+
 
 @dataclass(frozen=True, slots=True)
 class Reviewing:

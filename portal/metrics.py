@@ -45,6 +45,11 @@ def written(reading: clock.Reading) -> str:
         ("lychgate_grants_live", "Grants that hold now.", [("", Grant.objects.live(now).count())]),
         ("lychgate_requests_pending", "Access requests that wait for an answer.", [("", pending.count())]),
         (
+            "lychgate_emergencies_unreviewed",
+            "Emergency access that waits for its review.",
+            [("", Grant.objects.filter(review_due=True).count())],
+        ),
+        (
             "lychgate_enforcements",
             "Grants on PEPs that are not confirmed gone, by where they stand.",
             [(f'{{state="{state}"}}', count) for state, count in open_rows.annotate(Count("pk"))],

@@ -30,6 +30,7 @@ def home(request: SignedIn) -> HttpResponse:
         "devices": request.user.devices.exclude(state=Device.State.RETIRED).prefetch_related("handshakes__pep"),
         "to_answer": facts.to_answer(request.user, now).count(),
         "orphans": len(facts.orphans(now)) if request.user.is_admin else 0,
+        "to_review": facts.to_review(request.user, now).count(),
         "to_let_in": Device.objects.to_let_in().exclude(owner=request.user).count() if request.user.is_admin else 0,
         "now": now,
     }

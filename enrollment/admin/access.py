@@ -41,7 +41,7 @@ def deny(request: AccessRequest, reviewer: User, given: Answers, now: datetime) 
 class ReviewInline(Frozen, Inline):
     model = Review
     fk_name = "request"
-    readonly_fields = ("reviewer", "on_behalf_of", "stage", "verdict", "for_how_long", "comment", "created_at")
+    readonly_fields = ("reviewer", "on_behalf_of", "stage", "finding", "for_how_long", "comment", "created_at")
     fields = (readonly_fields,)
     extra = 0
     can_delete = False
@@ -100,7 +100,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
 
     @admin.display(description=_("who asks for what"), ordering="requester__name")
     def who_and_what(self, asked: AccessRequest) -> str:
-        loud = gettext("BREAK-GLASS: ") if asked.is_break_glass else ""
+        loud = gettext("EMERGENCY ACCESS: ") if asked.is_break_glass else ""
         return f"{loud}{asked.requester}: {asked.resource} ({briefing.ports_of(asked)})"
 
     @admin.display(description=_("who"))

@@ -34,6 +34,7 @@ class Briefing:
     last_grant: Grant | None
     obstacles: tuple[str, ...]
     in_stead_of: User | None = None  # with whose seat the viewer would answer
+    grant: Grant | None = None  # emergency access: it was had before anybody answered
 
     @property
     def duration(self) -> str:
@@ -61,8 +62,28 @@ def briefings(requests: Iterable[AccessRequest], viewer: User, now: datetime) ->
     """Return what to show for each; `obstacles` are the verb's own words."""
     found = list(requests)
     earlier, judged = _earlier(found), facts.reviewing_all(viewer, found, now)
-    holders = User.objects.in_bulk({each.in_stead_of for each in judged.values() if each.in_stead_of})
-    return [_briefing(request, earlier[request.requester_id, request.resource_id], judged[request.pk], holders, now) for request in found]
+    holders = _holders(judged.values())
+    why_not = {request.pk: obstacles(request, judged[request.pk], now) for request in found}
+    return [_briefing(each, earlier[each.requester_id, each.resource_id], judged[each.pk], holders, why_not[each.pk]) for each in found]
+
+
+def emergencies(grants: Iterable[Grant], viewer: User, now: datetime) -> list[Briefing]:
+    """Return the same for emergency access that is to be reviewed."""
+    by_request = {grant.request_id: grant for grant in grants}
+    asked = list(with_context(AccessRequest.objects.filter(pk__in=by_request)).order_by("created_at", "pk"))
+    earlier, judged = _earlier(asked), facts.reviewing_break_glass(viewer, list(by_request.values()), now)
+    holders = _holders(judged.values())
+    found = []
+    for request in asked:
+        grant = by_request[request.pk]
+        mine = judged[grant.pk]
+        why_not = policy.may_review_break_glass(mine) if grant.review_due else (_("There is nothing to review about it."),)
+        found.append(_briefing(request, earlier[request.requester_id, request.resource_id], mine, holders, why_not, grant))
+    return found
+
+
+def _holders(judged: Iterable[Reviewing]) -> Mapping[int, User]:
+    return User.objects.in_bulk({each.in_stead_of for each in judged if each.in_stead_of})
 
 
 def device_line(device: Device) -> str:
@@ -92,7 +113,14 @@ def obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple
     return policy.may_review(judged)
 
 
-def _briefing(request: AccessRequest, earlier: list[Grant], judged: Reviewing, holders: Mapping[int, User], now: datetime) -> Briefing:
+def _briefing(
+    request: AccessRequest,
+    earlier: list[Grant],
+    judged: Reviewing,
+    holders: Mapping[int, User],
+    why_not: tuple[str, ...],
+    grant: Grant | None = None,
+) -> Briefing:
     reviews = [f"{review}{': ' + review.comment if review.comment else ''}" for review in request.reviews.all()]
     return Briefing(
         request=request,
@@ -101,8 +129,9 @@ def _briefing(request: AccessRequest, earlier: list[Grant], judged: Reviewing, h
         reviews=reviews,
         times_had=len(earlier),
         last_grant=earlier[0] if earlier else None,
-        obstacles=obstacles(request, judged, now),
+        obstacles=why_not,
         in_stead_of=holders.get(judged.in_stead_of or 0),
+        grant=grant,
     )
 
 

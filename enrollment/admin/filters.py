@@ -18,6 +18,7 @@ from enrollment.models.devices import LOST
 
 ALL = "all"
 ORPHANS = "orphans"  # nobody is left to answer them
+TO_REVIEW = "review"
 
 
 def answerable(user: User, now: datetime) -> QuerySet[AccessRequest]:
@@ -92,10 +93,12 @@ class GrantFilter(DefaultFilter):
     default = "open"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - as Django's
-        return [("open", _("live or to come")), ("ended", _("ended")), (ALL, _("all"))]
+        return [("open", _("live or to come")), (TO_REVIEW, _("emergency access to review")), ("ended", _("ended")), (ALL, _("all"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         open_ones = Grant.objects.unfinished(clock.of(request)).values("pk")
         if self.value() == ALL:
             return queryset
+        if self.value() == TO_REVIEW:
+            return queryset.filter(review_due=True)
         return queryset.exclude(pk__in=open_ones) if self.value() == "ended" else queryset.filter(pk__in=open_ones)

@@ -1,4 +1,4 @@
-"""Grants, with where each stands on its PEPs as read back; the one thing to do here is to revoke."""
+"""Grants, with where each stands on its PEPs as read back; what there is to do is to revoke, and to review emergency access."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import clock, exports, lifecycle
+from enrollment.admin import briefing, emergencies
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import GrantFilter, overseen
 from enrollment.admin.mixins import RowAdmin, Shared, answers, reads_all, viewer
@@ -44,12 +45,24 @@ def enforcement_words(row: Any) -> str:  # noqa: ANN401 - enforcement's rows are
     return f"{where}: {words.get(row.state) or row.get_state_display()}{f' ({row.error})' if row.error else ''}"
 
 
+def _standing(grant: Grant, now: datetime) -> str:
+    if grant.state == Grant.State.REVOKED and grant.ended_at:
+        by = grant.ended_by or gettext("the system")
+        return gettext("revoked by %(by)s on %(at)s") % {"by": by, "at": in_words(grant.ended_at)}
+    if grant.ends_at <= now:
+        return gettext("expired")
+    return gettext("live") if grant.starts_at <= now else gettext("to come")
+
+
 @admin.register(Grant)
 class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
     """Who has what until when, and whether it is so."""
 
     export = exports.GRANTS
-    verbs = (Verb("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, ReasonForm, is_grave=True),)
+    verbs = (
+        Verb("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, ReasonForm, is_grave=True),
+        *emergencies.VERBS,
+    )
     list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement"]
     list_filter = [GrantFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]
@@ -57,8 +70,8 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
     ordering = ["-created_at", "-id"]
     list_select_related = ["user", "resource"]
     readonly_fields = (
-        *("who", "what", "with_devices", "starts_at", "ends_at", "lasts", "standing", "enforcement"),
-        *("request", "policy_version", "extends", "created_at", "ended_at", "ended_by", "end_reason", "is_break_glass", "review_due"),
+        *("who", "what", "with_devices", "starts_at", "ends_at", "lasts", "standing", "enforcement", "emergency", "reason"),
+        *("request", "policy_version", "extends", "created_at", "ended_at", "ended_by", "end_reason"),
     )
     fields = readonly_fields
 
@@ -66,13 +79,19 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
         found = super().get_queryset(request).select_related("user", "resource", "request__requester", "request__resource")
         rows: QuerySet[Grant] = found.annotate(looked_at=Value(clock.of(request), output_field=DateTimeField()))
         rows = rows.prefetch_related("devices", "enforcements__device", "enforcements__pep")
+        rows = rows.prefetch_related("request__reviews__reviewer", "request__reviews__on_behalf_of")
         if reads_all(request):
             return rows
         user = viewer(request)
         return rows.filter(Q(pk__in=overseen(user, clock.of(request)).values("pk")) | Q(user=user))
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
-        return obj.state in Grant.OPEN
+        return bool(obj.review_due) if verb in emergencies.VERBS else obj.state in Grant.OPEN
+
+    def rows(self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], now: datetime) -> list[Any]:
+        if verb not in emergencies.VERBS:
+            return super().rows(verb, request, chosen, now)
+        return briefing.emergencies(chosen, viewer(request), now)
 
     @admin.display(description=_("who"))
     def who(self, grant: Grant) -> str:
@@ -93,13 +112,16 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
 
     @admin.display(description=_("standing"))
     def standing(self, grant: Grant) -> str:
-        now = grant.looked_at  # type: ignore[attr-defined]  # by get_queryset
-        if grant.state == Grant.State.REVOKED and grant.ended_at:
-            by = grant.ended_by or gettext("the system")
-            return gettext("revoked by %(by)s on %(at)s") % {"by": by, "at": in_words(grant.ended_at)}
-        if grant.ends_at <= now:
-            return gettext("expired")
-        return gettext("live") if grant.starts_at <= now else gettext("to come")
+        looked_at = grant.looked_at  # type: ignore[attr-defined]  # by get_queryset
+        return "\n".join(filter(None, [_standing(grant, looked_at), emergencies.in_a_word(grant)]))
+
+    @admin.display(description=_("emergency access"))
+    def emergency(self, grant: Grant) -> str:
+        return emergencies.at_length(grant)
+
+    @admin.display(description=_("reason"))
+    def reason(self, grant: Grant) -> str:
+        return grant.request.reason
 
     @admin.display(description=_("on the PEPs, as read back"))
     def enforcement(self, grant: Grant) -> str:

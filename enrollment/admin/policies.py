@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import clock, lifecycle
 from enrollment.admin.estate import EstateAdmin
 from enrollment.admin.mixins import Frozen, Inline, viewer
-from enrollment.admin_forms.policy import DURATIONS, STAGES, PolicyForm
+from enrollment.admin_forms.policy import DURATIONS, EMERGENCIES, STAGES, PolicyForm
 from enrollment.durations import exact
 from enrollment.models import AccessPolicy, PolicyVersion, User
 
@@ -22,14 +22,14 @@ class VersionInline(Frozen, Inline):
     """What the terms were, newest first."""
 
     model = PolicyVersion
-    readonly_fields = ("number", "created_at", "created_by", "who_agrees", "who_asks", "times")
+    readonly_fields = ("number", "created_at", "created_by", "who_agrees", "who_asks", "times", "emergencies")
     fields = (readonly_fields,)
     ordering = ["-number"]
     extra = 0
     verbose_name_plural = _("versions")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[PolicyVersion]:
-        return super().get_queryset(request).select_related("created_by").prefetch_related("stages__group", "requesters")
+        return super().get_queryset(request).select_related("created_by").prefetch_related("stages__group", "requesters", "break_glass_by")
 
     @admin.display(description=_("who must agree"))
     def who_agrees(self, version: PolicyVersion) -> str:
@@ -43,6 +43,13 @@ class VersionInline(Frozen, Inline):
     def times(self, version: PolicyVersion) -> str:
         given = [(name, getattr(version, name)) for name in DURATIONS]
         return "\n".join(f"{name.replace('_', ' ')}: {exact(seconds)}" for name, seconds in given if seconds)
+
+    @admin.display(description=_("emergency access"))
+    def emergencies(self, version: PolicyVersion) -> str:
+        if not version.break_glass_longest:
+            return gettext("none")
+        who = ", ".join(group.name for group in version.break_glass_by.all()) or gettext("whoever may ask")
+        return gettext("%(time)s at most, by %(who)s") % {"time": exact(version.break_glass_longest), "who": who}
 
 
 @admin.register(AccessPolicy)
@@ -58,6 +65,7 @@ class AccessPolicyAdmin(EstateAdmin):
         (_("Who must agree"), {"fields": [(f"group_{number}", f"need_{number}") for number in STAGES]}),
         (_("Who may ask"), {"fields": ["requesters"]}),
         (_("Times"), {"fields": list(DURATIONS)}),
+        (_("Emergency access"), {"fields": list(EMERGENCIES)}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[AccessPolicy]:

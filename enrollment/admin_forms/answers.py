@@ -58,6 +58,30 @@ class ApproveForm(forms.Form):
     )
 
 
+class JustifiedForm(forms.Form):
+    """Emergency access that was right; words are welcome."""
+
+    comment = forms.CharField(
+        label=_("Comment (optional)"),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("The person who took it reads this."),
+    )
+
+
+class NotJustifiedForm(forms.Form):
+    """Emergency access that should not have been taken."""
+
+    comment = forms.CharField(
+        label=_("Why it was not justified"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("The person who took it reads this. What is left of it ends at once."),
+        error_messages={"required": _("Say why: the person who took it reads it.")},
+    )
+
+
 class DenyForm(forms.Form):
     """A refusal says why."""
 

@@ -22,7 +22,8 @@ else:
 
 STAGES = (1, 2, 3)
 DURATIONS = ("time_to_answer", "longest_grant", "rolling_total", "rolling_window", "session_length")
-TERMS = (*(f"{what}_{number}" for number in STAGES for what in ("group", "need")), "requesters", *DURATIONS)
+EMERGENCIES = ("break_glass_longest", "break_glass_by")
+TERMS = (*(f"{what}_{number}" for number in STAGES for what in ("group", "need")), "requesters", *DURATIONS, *EMERGENCIES)
 
 
 class PolicyForm(PolicyModelForm):
@@ -56,6 +57,22 @@ class PolicyForm(PolicyModelForm):
         help_text=_("Access pauses when the sign-in is older than this. Empty: it never pauses for that."),
     )
 
+    break_glass_longest = DurationField(
+        label=_("Longest emergency access"),
+        required=False,
+        help_text=_(
+            "Break-glass: access at once that nobody approves. Everybody who would have answered is told, and one of them must review it."
+            " Such as 30 min. Empty: there is none."
+        ),
+    )
+    break_glass_by = forms.ModelMultipleChoiceField(
+        label=_("Who may take emergency access"),
+        queryset=Group.objects.order_by("name"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Of those who may ask. None chosen: all of them."),
+    )
+
     class Meta:
         model = AccessPolicy
         fields = ["name"]
@@ -75,7 +92,8 @@ class PolicyForm(PolicyModelForm):
         """Return what `lifecycle.new_policy_version` takes."""
         given = self.cleaned_data
         stages = [(given[f"group_{number}"], given[f"need_{number}"] or 1) for number in STAGES if given[f"group_{number}"]]
-        return {"stages": stages, "requesters": list(given["requesters"]), **{name: given[name] for name in DURATIONS}}
+        groups = {name: list(given[name]) for name in ("requesters", "break_glass_by")}
+        return {"stages": stages, **groups, **{name: given[name] for name in (*DURATIONS, "break_glass_longest")}}
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
@@ -98,6 +116,11 @@ class PolicyForm(PolicyModelForm):
             self.add_error("rolling_total", _("The rolling total must cover the longest grant."))
         if total and window and window < total:
             self.add_error("rolling_window", _("The window must be at least as long as the total in it."))
+        emergency = given.get("break_glass_longest")
+        if emergency and longest and emergency > longest:
+            self.add_error("break_glass_longest", _("Emergency access must not last longer than the longest grant."))
+        if given.get("break_glass_by") and not emergency and "break_glass_longest" not in self.errors:
+            self.add_error("break_glass_longest", _("Say how long it may last, or choose nobody who may take it."))
         return given
 
 
@@ -105,8 +128,8 @@ def _terms_of(policy: AccessPolicy) -> dict[str, Any]:
     version = policy.current
     if version is None:
         return {}
-    found: dict[str, Any] = {name: getattr(version, name) for name in DURATIONS}
-    found["requesters"] = list(version.requesters.all())
+    found: dict[str, Any] = {name: getattr(version, name) for name in (*DURATIONS, "break_glass_longest")}
+    found |= {"requesters": list(version.requesters.all()), "break_glass_by": list(version.break_glass_by.all())}
     for number, stage in zip(STAGES, version.stages.all(), strict=False):
         found |= {f"group_{number}": stage.group_id, f"need_{number}": stage.need}
     return found

@@ -59,11 +59,11 @@ class RequestForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, devices: QuerySet[Device], longest: int, now: datetime, is_extension: bool = False, **kwargs: Any
+        self, *args: Any, devices: QuerySet[Device], longest: int, now: datetime, begins_by_itself: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self.longest, self.now = longest, now
-        if is_extension:
+        if begins_by_itself:
             del self.fields["starts_at"]  # it begins where the access ends
         field = self.fields["devices"]
         if isinstance(field, forms.ModelMultipleChoiceField):
@@ -99,6 +99,21 @@ class RequestForm(forms.Form):
             self.add_error("minutes", _("At most %(longest)s.") % {"longest": duration(self.longest)})
         else:
             cleaned["seconds"] = cleaned["minutes"] * 60
+
+
+class EmergencyForm(RequestForm):
+    """The same for access before anybody answers, and a box to tick so that nobody comes by it by mistake."""
+
+    sure = forms.BooleanField(
+        label=_("This is an emergency. I need it before anybody can answer, and I will explain it."),
+        error_messages={"required": _("Confirm that this is an emergency, or ask for access.")},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, begins_by_itself=True, **kwargs)  # it begins at once, and takes no start of its own
+        self.fields["reason"].label = _("What is the emergency?")
+        self.fields["reason"].help_text = _("It is mailed to everybody who would have answered, and kept in the history.")
+        self.fields["reason"].error_messages["required"] = _("Say what the emergency is: a second person reviews it.")
 
 
 class EndForm(forms.Form):

@@ -132,7 +132,14 @@ class Review(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.who}: {self.get_verdict_display()}"
+        return f"{self.who}: {self.finding}"
+
+    @property
+    def finding(self) -> str:
+        """Return what was said. Emergency access passes no stage: its review says whether it was justified."""
+        if self.stage_id is not None:
+            return self.get_verdict_display()
+        return gettext("found justified") if self.verdict == self.Verdict.APPROVE else gettext("found not justified")
 
     @property
     def who(self) -> str:

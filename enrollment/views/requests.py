@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from enrollment import clock, lifecycle
+from enrollment import clock, facts, lifecycle
 from enrollment.forms import EndForm
 from enrollment.models import AccessRequest
 from enrollment.views import standing, timeline
@@ -33,12 +33,14 @@ def request_page(request: SignedIn, pk: int) -> HttpResponse:
     now = clock.of(request)
     asked = get_object_or_404(standing.with_answers(request.user.access_requests.all()), pk=pk)
     [(_asked, grant, where)] = standing.of_all([asked], now)
+    is_waiting = asked.state == AccessRequest.State.PENDING and asked.answer_by > now
     context = {
         "asked": asked,
         "grant": grant,
         "standing": where,
         "steps": timeline.steps(asked, grant, now),
-        "is_waiting": asked.state == AccessRequest.State.PENDING and asked.answer_by > now,
+        "is_waiting": is_waiting,
+        "emergency": facts.emergency(request.user, asked.resource, now) if is_waiting else None,
         "is_unfinished": grant is not None and grant.state in grant.OPEN and grant.ends_at > now,
         "now": now,
     }

@@ -16,6 +16,7 @@ from enrollment import clock, facts, lifecycle, policy
 from enrollment.forms import RequestForm, SearchForm
 from enrollment.forms.fields import LONGEST_NUMBER
 from enrollment.models import AccessRequest, Grant, Resource, User
+from enrollment.values import Emergency
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
 
 A_PAGE = 20
@@ -30,6 +31,7 @@ class Offer:
     live: Grant | None  # the one that ends last
     pending: AccessRequest | None
     reasons: tuple[str, ...]
+    emergency: Emergency
 
 
 @require_safe
@@ -56,13 +58,14 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
     now = clock.of(request)
     resource = get_object_or_404(Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep"), slug=slug)
     asking = facts.asking(request.user, resource, now)
+    emergency = facts.emergencies(request.user, [resource], {resource.pk: asking})[resource.pk]
     extends = _to_extend(request, resource, now)
     form = RequestForm(
         request.POST or None,
         devices=request.user.devices.usable(),
         longest=asking.longest_grant or 1,
         now=now,
-        is_extension=extends is not None,
+        begins_by_itself=extends is not None,
         initial=_initial(extends),
     )
     if request.method == "POST" and form.is_valid():
@@ -92,6 +95,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
             "resource": resource,
             "asking": asking,
             "reasons": policy.may_ask(asking, now),
+            "emergency": emergency,
             "approvers": list(facts.approvers_of(resource, now).exclude(pk=request.user.pk)[: NAMED + 1]),
             "named": NAMED,
             "extends": extends,
@@ -122,6 +126,5 @@ def _offers(user: User, page: list[Resource], now: datetime) -> list[Offer]:
     open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
     pending = {asked.resource_id: asked for asked in open_requests}
     askings = facts.asking_all(user, page, now)
-    return [
-        Offer(resource, live.get(resource.pk), pending.get(resource.pk), policy.may_ask(askings[resource.pk], now)) for resource in page
-    ]
+    at_once = facts.emergencies(user, page, askings)
+    return [Offer(each, live.get(each.pk), pending.get(each.pk), policy.may_ask(askings[each.pk], now), at_once[each.pk]) for each in page]

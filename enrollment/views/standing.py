@@ -55,11 +55,12 @@ def with_answers(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
 
 
 def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
-    """Find what matters today: what waits, what runs, and what ended less than a day ago."""
+    """Find what matters today: what waits for an answer or a review, what runs, and what ended less than a day ago."""
     waits = Q(state=AccessRequest.State.PENDING, answer_by__gt=now)
     runs = Q(grant__ends_at__gt=now - RECENT) & (Q(grant__ended_at=None) | Q(grant__ended_at__gt=now - RECENT))
+    unreviewed = Q(grant__review_due=True)
     unconfirmed = Q(grant__enforcements__state__in=(WANTED, IN_FORCE, ENDING))
-    return user.access_requests.filter(waits | runs | unconfirmed).distinct().order_by("-created_at", "-id")
+    return user.access_requests.filter(waits | runs | unreviewed | unconfirmed).distinct().order_by("-created_at", "-id")
 
 
 def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[AccessRequest, Grant | None, Standing]]:

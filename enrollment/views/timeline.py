@@ -24,7 +24,8 @@ class Step:
 
 def steps(asked: AccessRequest, grant: Grant | None, now: datetime) -> list[Step]:
     """Return what happened so far and, at its end, what will happen by itself."""
-    found = [Step(asked.created_at, _("You asked for %(time)s") % {"time": duration(asked.seconds)}, says=asked.reason), *_reviews(asked)]
+    begin = _("You took emergency access for %(time)s; nobody approved it") if asked.is_break_glass else _("You asked for %(time)s")
+    found = [Step(asked.created_at, begin % {"time": duration(asked.seconds)}, says=asked.reason), *_reviews(asked)]
     if grant is None:
         return [*found, *_without_grant(asked, now)]
     found += [*_beginning(grant, now), *_in_force(grant), *_end(grant, now), *_gone(grant)]
@@ -33,6 +34,8 @@ def steps(asked: AccessRequest, grant: Grant | None, now: datetime) -> list[Step
 
 def _reviews(asked: AccessRequest) -> list[Step]:
     words = {"approve": _("%(person)s approved"), "deny": _("%(person)s denied")}
+    if asked.is_break_glass:
+        words = {"approve": _("%(person)s found it justified"), "deny": _("%(person)s found it not justified")}
     tones = {"approve": "good", "deny": "bad"}
     return [
         Step(review.created_at, words[review.verdict] % {"person": review.who}, tones[review.verdict], review.comment)
