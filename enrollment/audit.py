@@ -31,7 +31,7 @@ log = logging.getLogger("lychgate.audit")  # whoever ships it elsewhere has witn
 @transaction.atomic
 def append(verb: str, *, actor: User | None, subject: models.Model, data: Mapping[str, Any], now: datetime) -> AuditEvent:
     """Add one event at the end of the chain. `actor` None is the system itself."""
-    head, _new = AuditHead.objects.select_for_update().get_or_create(pk=1, defaults={"seq": 0, "hash": GENESIS})
+    head, _new = AuditHead.objects.select_for_update(no_key=True).get_or_create(pk=1, defaults={"seq": 0, "hash": GENESIS})
     event = AuditEvent(
         seq=head.seq + 1,
         at=now.astimezone(UTC),

@@ -105,7 +105,7 @@ def tick() -> datetime:
 @transaction.atomic
 def trust(reading: Reading) -> None:
     """Believe the clock, although it was later once. What ended by then has to be written down before: it stays ended."""
-    row = LatestMoment.objects.select_for_update().get(pk=ROW)
+    row = LatestMoment.objects.select_for_update(no_key=True).get(pk=ROW)
     LatestMoment.objects.filter(pk=ROW).update(seen_at=reading.clock, doubted_since=None)
     data = {"from": reading.now, "to": reading.clock, "behind_seconds": int(reading.behind.total_seconds())}
     audit.append("clock.trusted", actor=None, subject=row, data=data, now=reading.clock)

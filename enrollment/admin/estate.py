@@ -69,11 +69,15 @@ class EstateAdmin(Kept, RowAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - as Django's
         super().save_related(request, form, formsets, change)
+        self.save_more(request, form)
         now = clock.of(request)
         if self.row_changed(form) or not change:
             self.tell(request, form.instance, "changed" if change else "added", now)
         for formset in formsets:
             self._tell_rows(request, formset, now)
+
+    def save_more(self, request: HttpRequest, form: Any) -> None:  # noqa: ANN401 - as Django's
+        """Save what else the form holds: before the events, because everybody waits for the end of the log, and it waits for nobody."""
 
     def row_changed(self, form: Any) -> bool:  # noqa: ANN401 - as Django's
         return bool(form.has_changed())

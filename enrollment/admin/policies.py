@@ -79,8 +79,7 @@ class AccessPolicyAdmin(EstateAdmin):
     def row_changed(self, form: Any) -> bool:  # noqa: ANN401 - as Django's
         return "name" in form.changed_data  # the terms are a version's, which has an event of its own
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - as Django's
-        super().save_related(request, form, formsets, change)
+    def save_more(self, request: HttpRequest, form: Any) -> None:  # noqa: ANN401 - as Django's
         if not form.terms_changed:
             return
         version = lifecycle.new_policy_version(form.instance, actor=viewer(request), now=clock.of(request), **form.terms)

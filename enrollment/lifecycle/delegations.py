@@ -85,7 +85,7 @@ def tell_ended(delegations: list[Delegation], *, actor: User | None, why: str, n
 def hold_delegation(holder: int, reviewer: User, now: datetime) -> None:
     """Insist that the delegation still runs, and keep it from ending before this transaction has."""
     live = Delegation.objects.live(now).filter(delegator=holder, delegate=reviewer)
-    if not live.select_for_update(of=("self",)).values_list("pk", flat=True):
+    if not live.select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True):
         raise Refused("The delegation by which you would have answered has just ended.")
 
 

@@ -53,7 +53,7 @@ def bring_back_device(device: Device, *, public_key: str, key_origin: str, actor
     key = new_key(public_key)
     try:
         with transaction.atomic():
-            row = Device.objects.select_for_update().get(pk=device.pk)
+            row = Device.objects.select_for_update(no_key=True).get(pk=device.pk)
             if row.state != State.SUSPENDED:
                 raise conflict_over_device(device)
             if not row.is_lost:

@@ -48,7 +48,7 @@ def refuse_device(device: Device, *, actor: User, reason: str, now: datetime) ->
     """Turn away, for good, a device that waits for approval. Admins only, and nobody their own: an owner retires it."""
     _insist_on_another_admin(device, actor)
     reason = clean_text(reason, "reason", required=True)
-    if not Device.objects.select_for_update().filter(pk=device.pk, state=State.PENDING).exists():
+    if not Device.objects.select_for_update(no_key=True).filter(pk=device.pk, state=State.PENDING).exists():
         raise conflict_over_approval(device)
     changes = {"retired_at": now, "retired_by": actor, "refusal": reason}
     _move(device, "refused", (State.PENDING,), State.RETIRED, changes, actor=actor, reason=reason, now=now)
@@ -58,7 +58,7 @@ def suspend_device(device: Device, *, actor: User | None, reason: str, now: date
     """Cut the device off for the time being, whatever was granted. An admin takes an owner's suspension over: only admins undo it then."""
     insist_on_right(device, actor)
     with transaction.atomic():
-        row = Device.objects.select_for_update().get(pk=device.pk)
+        row = Device.objects.select_for_update(no_key=True).get(pk=device.pk)
         before = (State.ENROLLED, State.SUSPENDED) if _takes_over(row, actor) else (State.ENROLLED,)
         changes = {"suspended_at": now, "suspended_by": actor}
         _move(device, "suspended", before, State.SUSPENDED, changes, actor=actor, reason=reason, now=now)
@@ -71,7 +71,7 @@ def report_lost(device: Device, *, actor: User | None, reason: str, now: datetim
     """
     insist_on_right(device, actor)
     with transaction.atomic():
-        row = Device.objects.select_for_update().get(pk=device.pk)
+        row = Device.objects.select_for_update(no_key=True).get(pk=device.pk)
         refuse_if(row.state == State.PENDING, NOT_YET_IN)
         if row.is_lost:
             raise conflict_over_device(device)
@@ -85,7 +85,7 @@ def resume_device(device: Device, *, actor: User | None, reason: str, now: datet
     """Let it back in. Its owner may undo what the owner did, an admin anything; a lost one needs another key first."""
     insist_on_right(device, actor)
     with transaction.atomic():
-        row = Device.objects.select_for_update().get(pk=device.pk)  # the one in hand may know of an earlier suspension
+        row = Device.objects.select_for_update(no_key=True).get(pk=device.pk)  # the one in hand may know of an earlier suspension
         insist_on_right_to_resume(row, actor)
         refuse_if(row.is_lost, KEY_FIRST)
         changes = {"suspended_at": None, "suspended_by": None}
@@ -101,7 +101,7 @@ def retire_device(device: Device, *, actor: User | None, reason: str, now: datet
 
 def retire_all(owner: User, *, actor: User | None, now: datetime) -> list[tuple[Device, str]]:
     """Retire whatever somebody who leaves still has; return each with its state before. The caller writes the events, after all rows."""
-    kept = list(Device.objects.select_for_update().filter(owner=owner).exclude(state=State.RETIRED).order_by("pk"))
+    kept = list(Device.objects.select_for_update(no_key=True).filter(owner=owner).exclude(state=State.RETIRED).order_by("pk"))
     retired = [(device, device.state) for device in kept]
     for device in kept:
         device.state, device.retired_at, device.retired_by = State.RETIRED, now, actor
@@ -162,7 +162,7 @@ def _move(
 ) -> None:
     reason = clean_text(reason, "reason")
     with transaction.atomic():
-        was = Device.objects.select_for_update().get(pk=device.pk).state
+        was = Device.objects.select_for_update(no_key=True).get(pk=device.pk).state
         if was not in before or Device.objects.filter(pk=device.pk, state=was).update(state=after, **changes) != 1:
             raise conflict_over_device(device)
         device.refresh_from_db()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 
 from enrollment import addresses, audit, keys, notices
@@ -21,6 +21,7 @@ from enrollment.lifecycle.words import clean_name
 from enrollment.models import Device, DeviceKey, User
 
 State = Device.State
+CHOOSING_SLOTS = 0x6C796368  # names the lock among all others of the database
 TRIES = 20  # each lost race means that somebody else was served
 NO_ROOM = "No address is free for another device. Tell an admin: the pool is full."
 
@@ -74,6 +75,10 @@ def _tell(device: Device) -> None:
 
 
 def _take_slot() -> int:
+    """Return a slot that is free, and keep others from choosing until this transaction has ended."""
+    if connection.vendor == "postgresql":  # else all who enrol at once choose the same slot, and all but one choose again
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHOOSING_SLOTS])
     highest: int | None = Device.objects.aggregate(highest=Max("slot"))["highest"]
     following = max(addresses.FIRST_SLOT, (highest or 0) + 1)
     if following <= addresses.last_slot(settings.DEVICE_POOLS):

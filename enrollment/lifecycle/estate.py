@@ -14,7 +14,7 @@ from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.people import set_flags
 from enrollment.lifecycle.sound import insist_on_sound
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
-from enrollment.models import AccessPolicy, AccessRequest, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage, User
+from enrollment.models import AccessPolicy, AccessRequest, Membership, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage, User
 from enrollment.signals import nudge
 
 LONGEST = 366 * 86400
@@ -46,7 +46,7 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
         "rolling_window": rolling_window,
     }
     _insist_on_sound_terms(stages, {**terms, "session_length": session_length, "longest_emergency_access": break_glass_longest})
-    AccessPolicy.objects.select_for_update().get(pk=policy.pk)
+    AccessPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
     current = policy.current
     optional = {"session_length": session_length, "break_glass_longest": break_glass_longest}
     version = PolicyVersion.objects.create(
@@ -55,7 +55,9 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     version.requesters.set(requesters)
     version.break_glass_by.set(break_glass_by)
     Stage.objects.bulk_create([Stage(version=version, position=at, group=group, need=need) for at, (group, need) in enumerate(stages, 1)])
-    for member in User.objects.filter(memberships__group__in=[group for group, _need in stages], is_staff=False).distinct():
+    members = Membership.objects.filter(group__in=[group for group, _need in stages]).values("user")
+    # Locked before their groups are read, or flags of before a sign-in at the same moment would be written over its own.
+    for member in User.objects.select_for_update(no_key=True).filter(pk__in=members, is_staff=False).order_by("pk"):
         set_flags(member)
         member.save(update_fields=["is_staff", "is_superuser", "is_auditor"])
     data = {

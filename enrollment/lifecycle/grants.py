@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,8 +21,7 @@ from enrollment.signals import nudge
 class Ended:
     """What ended with one grant: itself, what was to follow it, and the requests that were to extend one of these."""
 
-    before: str
-    grants: Sequence[Grant]
+    grants: Mapping[Grant, str]  # each with the state that it was in
     withdrawn: list[AccessRequest]
 
 
@@ -44,36 +43,38 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> N
 
 def end_with_what_follows(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Ended | None:
     """Write the rows of a revoke; None: the grant had ended. The caller holds its owner's row and tells afterwards."""
-    before = Grant.objects.select_for_update().get(pk=grant.pk).state  # the one in hand may not know that it has begun
-    if not end_for_good(grant, actor=actor, reason=reason, now=now):
+    ended = end_for_good([grant], actor=actor, reason=reason, now=now)
+    if not ended:
         return None
-    following = [each for each in _following(grant) if end_for_good(each, actor=actor, reason=reason, now=now)]
-    asked = AccessRequest.objects.filter(extends__in=[grant, *following], state=AccessRequest.State.PENDING)
-    return Ended(before, (grant, *following), withdraw(asked, now=now))
+    ended |= end_for_good(_following(grant), actor=actor, reason=reason, now=now)
+    asked = AccessRequest.objects.filter(extends__in=list(ended), state=AccessRequest.State.PENDING)
+    return Ended(ended, withdraw(asked, now=now))
 
 
 def tell_ended(ended: Ended, *, actor: User | None, now: datetime) -> None:
     """Write the events of a revoke, and nudge."""
-    first = ended.grants[0]
-    for each in ended.grants:
-        data = {
-            "grant": each.pk,
-            "from": ended.before if each is first else Grant.State.SCHEDULED,
-            "to": Grant.State.REVOKED,
-            "reason": each.end_reason,
-        }
-        audit.append("grant.revoked", actor=actor, subject=each, data=data, now=now)
+    tell_revoked(ended.grants, actor=actor, now=now)
     tell_withdrawn(ended.withdrawn, actor=actor, why="the grant it was to extend was revoked", now=now)
-    nudge(peps_of_resource(first.resource), devices=devices_of(ended.grants))
+    nudge(peps_of_resource(next(iter(ended.grants)).resource), devices=devices_of(list(ended.grants)))
 
 
-def end_for_good(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> bool:
-    """Move an open grant to REVOKED. False: it had ended. Writes no event: the caller does, after all rows."""
-    open_still = Grant.objects.filter(pk=grant.pk, state__in=Grant.OPEN)
-    mine = open_still.update(state=Grant.State.REVOKED, ended_at=now, ended_by=actor, end_reason=reason) == 1
-    if mine:
-        grant.state, grant.ended_at, grant.ended_by, grant.end_reason = Grant.State.REVOKED, now, actor, reason
-    return mine
+def end_for_good(grants: Iterable[Grant], *, actor: User | None, reason: str, now: datetime) -> dict[Grant, str]:
+    """Move those that are open to REVOKED; return which, and the state that each was in. The caller tells, after all rows."""
+    ended = {}
+    for grant in grants:
+        open_still = Grant.objects.filter(pk=grant.pk, state__in=Grant.OPEN)
+        was = open_still.select_for_update(no_key=True).values_list("state", flat=True).first()  # time may have moved the one in hand on
+        if was and open_still.update(state=Grant.State.REVOKED, ended_at=now, ended_by=actor, end_reason=reason) == 1:
+            grant.state, grant.ended_at, grant.ended_by, grant.end_reason = Grant.State.REVOKED, now, actor, reason
+            ended[grant] = was
+    return ended
+
+
+def tell_revoked(ended: Mapping[Grant, str], *, actor: User | None, now: datetime) -> None:
+    """Write down what `end_for_good` did."""
+    for grant, was in ended.items():
+        data = {"grant": grant.pk, "from": was, "to": Grant.State.REVOKED, "reason": grant.end_reason}
+        audit.append("grant.revoked", actor=actor, subject=grant, data=data, now=now)
 
 
 def _following(grant: Grant) -> list[Grant]:

@@ -19,7 +19,7 @@ from django.db import transaction
 from enrollment import audit, facts
 from enrollment.lifecycle.delegations import delegations_of, end_early, tell_ended
 from enrollment.lifecycle.device_states import retire_all, tell_retired
-from enrollment.lifecycle.grants import end_for_good
+from enrollment.lifecycle.grants import end_for_good, tell_revoked
 from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
@@ -73,6 +73,7 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     before, so that nothing revives if it is ever enabled. What they granted to others stays.
     """
     _insist_on_admin(actor)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     was_active = User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now) == 1
     user.refresh_from_db()
     if not was_active and not (leaves and _has_something_left(user, now)):
@@ -81,14 +82,13 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     _end_sessions(user)
     retired = retire_all(user, actor=actor, now=now) if leaves else []  # devices before requests, as retiring one does
     withdrawn = withdraw(AccessRequest.objects.filter(requester=user, state=AccessRequest.State.PENDING), now=now)
-    grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN)) if leaves else []
-    ended = [grant for grant in grants if end_for_good(grant, actor=actor, reason="left", now=now)]
+    grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN).order_by("pk")) if leaves else []
+    ended = end_for_good(grants, actor=actor, reason="left", now=now)
     lent = [each for each in delegations_of(user, now) if end_early(each, actor=actor, now=now)] if leaves else []
     data = {"user": user.pk, "leaves": leaves, "from": "active" if was_active else "disabled", "to": "disabled"}
     audit.append("user.disabled", actor=actor, subject=user, data=data, now=now)
     tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
-    for grant in ended:
-        audit.append("grant.revoked", actor=actor, subject=grant, data={"grant": grant.pk, "to": "revoked", "reason": "left"}, now=now)
+    tell_revoked(ended, actor=actor, now=now)
     tell_ended(lent, actor=actor, why="left", now=now)
     tell_retired(retired, actor=actor, why="left", now=now)
     nudge(peps, devices=devices_of_user(user))

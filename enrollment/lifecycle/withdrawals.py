@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from enrollment import audit, notices
 from enrollment.models import AccessRequest, Device, RequestedDevice, User
@@ -16,15 +16,15 @@ from enrollment.models import AccessRequest, Device, RequestedDevice, User
 State = AccessRequest.State
 
 
-def requests_left_without_device(device: Device) -> Iterable[AccessRequest]:
+def requests_left_without_device(device: Device) -> QuerySet[AccessRequest]:
     """Return the pending requests that name this device and no other that could still be used."""
     others = RequestedDevice.objects.filter(request=OuterRef("pk")).exclude(device__state=Device.State.RETIRED)
     return AccessRequest.objects.filter(requested_devices__device=device, state=State.PENDING).exclude(Exists(others))
 
 
-def withdraw(requests: Iterable[AccessRequest], *, now: datetime) -> list[AccessRequest]:
-    """Close those that are still pending; return which."""
-    return [request for request in requests if close(request, State.WITHDRAWN, by=None, now=now)]
+def withdraw(requests: QuerySet[AccessRequest], *, now: datetime) -> list[AccessRequest]:
+    """Close those that are still pending; return which. Everybody takes many rows in one order, so that no two wait for each other."""
+    return [request for request in requests.order_by("pk") if close(request, State.WITHDRAWN, by=None, now=now)]
 
 
 def tell_withdrawn(requests: Iterable[AccessRequest], *, actor: User | None, why: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from enrollment import facts, lifecycle
-from enrollment.models import Grant
+from enrollment.models import AuditEvent, Grant
 from enrollment.policy import decide
 from tests.factories import a_device, a_grant, later
 
@@ -25,6 +25,12 @@ def test_a_leaver_is_revoked_for_good(alice, dave, laptop, fileshare, grant_of_a
     laptop.owner.refresh_from_db()
     assert not decide(facts.facts_of(laptop, fileshare, later(60)), later(60))
     assert (Grant.objects.get().state, Grant.objects.get().ended_by) == ("revoked", dave)
+
+
+def test_the_log_says_from_where_a_leavers_grant_ended(alice, dave, grant_of_alice, now):
+    lifecycle.disable_user(alice, actor=dave, now=now, leaves=True)
+    told = AuditEvent.objects.get(verb="grant.revoked").data
+    assert (told["from"], told["to"]) == ("active", "revoked")
 
 
 def test_pending_questions_are_withdrawn(request_of_alice, alice, dave, now):

@@ -1,37 +1,19 @@
 """Races, where the database lets writers run at the same time: one winner, and nothing lost."""
 
+import sys
 import threading
 import time
+from collections import Counter
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from enrollment import audit, lifecycle
-from enrollment.models import Device, Grant, Review
+from enrollment.models import AuditEvent, Device, Grant, Review, User
 from tests.factories import APPROVERS, NOW, a_device, a_grant, a_key, a_pep, a_person, a_policy, a_request, a_resource
+from tests.races import ANSWERS, at_once, check_log, won
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]  # SQLite lets one writer in at a time, which hides races
-
-
-def at_once(*calls):
-    """Run the calls at the same moment; return what each returned or raised."""
-    barrier, outcomes = threading.Barrier(len(calls)), [None] * len(calls)
-
-    def run(number, call):
-        barrier.wait()
-        try:
-            outcomes[number] = call()
-        except Exception as error:  # noqa: BLE001 - an outcome like others
-            outcomes[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
 
 
 @pytest.mark.parametrize("_round", range(5))
@@ -56,12 +38,18 @@ def test_two_yeses_that_are_both_needed_both_count():
     assert Grant.objects.count() == 1
 
 
-def test_many_enrol_at_once_and_nobody_shares_an_address():
-    people = [a_person(f"person {number}") for number in range(12)]
-    keys = [a_key() for _person in people]
-    outcomes = at_once(*(lambda who=who, key=key: a_device(who, key=key) for who, key in zip(people, keys, strict=True)))
-    assert [outcome for outcome in outcomes if not isinstance(outcome, Device)] == []
-    assert len(set(Device.objects.values_list("address_v4", flat=True))) == 12
+def test_two_hundred_enrol_at_once_and_nobody_shares_an_address_or_is_turned_away():
+    people = [a_person(f"person {number}") for number in range(40)]
+    mine = [[(who, f"device {number}", a_key()) for who in people[at::20] for number in range(5)] for at in range(20)]
+    began = time.monotonic()
+    at_once(*(lambda share=share: [a_device(who, name, key=key) for who, name, key in share] for share in mine))
+    took = time.monotonic() - began
+    sys.stdout.write(f"200 enrolments by 20 at a time: {took:.1f} s, {took / 200 * 1000:.0f} ms each\n")
+    assert Device.objects.count() == 200
+    assert len(set(Device.objects.values_list("address_v4", flat=True))) == 200
+    assert Device.objects.order_by("-slot").first().slot - Device.objects.order_by("slot").first().slot == 199
+    assert took < 60
+    check_log()
 
 
 def test_one_key_enrolled_by_many_at_once_is_one_device():
@@ -110,3 +98,55 @@ def test_an_extension_approved_at_the_same_moment_does_not_outlive_the_revoke():
 
     assert at_once(approve_slowly, revoke) == [None, None]
     assert set(Grant.objects.values_list("state", flat=True)) == {"revoked"}
+
+
+def test_two_who_approve_each_others_requests_at_once_both_succeed(rounds):
+    bob, brenda = (a_person(name, groups=[APPROVERS]) for name in ("bob", "brenda"))
+    fileshare = a_resource(pep=a_pep())
+    for number in range(rounds(2, 50)):
+        asked = [a_request(who, fileshare, [a_device(who, f"laptop {number % 5}")]) for who in (bob, brenda)]
+        answers = [
+            lambda each=each, who=who: lifecycle.approve(each, reviewer=who, now=NOW)
+            for each, who in zip(asked, (brenda, bob), strict=True)
+        ]
+        assert [type(outcome) for outcome in at_once(*answers, lined_up=True)] == [Grant, Grant]
+        for device in Device.objects.filter(retired_at=None):
+            lifecycle.retire_device(device, actor=None, reason="", now=NOW)
+
+
+def test_fifty_changes_of_rights_among_answers_and_revokes_end_in_one_order_with_one_event_each():
+    bob, people = a_person("bob"), [a_person(f"person {number}") for number in range(5)]
+    fileshare, files = a_resource(pep=a_pep()), a_resource("files")
+    devices = {who: a_device(who) for who in people}
+    grants = [a_grant(who, fileshare, [devices[who]], reviewer=bob) for who in people]
+    asked = [a_request(who, files, [devices[who]]) for who in people]
+
+    def change_rights(who):
+        for turn in range(10):
+            groups = ["employees", APPROVERS] if turn % 2 == 0 else ["employees"]
+            lifecycle.sign_in(User.objects.get(pk=who.pk), groups=groups, name=who.name, email=who.email, auth_time=NOW, now=NOW)
+
+    def one_by_one(verb, rows, **more):
+        return won([settled(lambda row=row: verb(type(row).objects.get(pk=row.pk), now=NOW, **more)) for row in rows])
+
+    outcomes = at_once(
+        *(lambda who=who: change_rights(who) for who in people),
+        *(lambda order=order: one_by_one(lifecycle.approve, order, reviewer=bob) for order in (asked, asked[::-1])),
+        *(lambda order=order: one_by_one(lifecycle.revoke, order, actor=bob, reason="") for order in (grants, grants[::-1])),
+    )
+    assert outcomes[:5] == [None] * 5
+    assert (sum(outcomes[5:7]), sum(outcomes[7:])) == (5, 5)
+    told = Counter(AuditEvent.objects.filter(pk__gt=0).values_list("verb", flat=True))
+    assert (told["request.approved"], told["grant.revoked"], told["user.signed_in"]) == (10, 5, 6 + 50)
+    assert [(who.is_staff, [group.name for group in who.groups.all()]) for who in User.objects.exclude(pk=bob.pk)] == [
+        (False, ["employees"])
+    ] * 5
+    check_log()
+
+
+def settled(call):
+    """Return what it returned, or answered instead."""
+    try:
+        return call()
+    except ANSWERS as answer:
+        return answer
