@@ -52,6 +52,7 @@ def grant_row(grant: Grant) -> Row:
         "ticket": grant.request.ticket,
         "policy": str(grant.policy_version),
         "is_break_glass": grant.is_break_glass,
+        "review_due": grant.review_due,
     }
 
 
@@ -74,6 +75,7 @@ GRANTS = Export(
         "ticket",
         "policy",
         "is_break_glass",
+        "review_due",
     ),
     lambda rows: rows.select_related("user", "resource", "ended_by", "request", "policy_version__policy").prefetch_related("devices"),
     grant_row,

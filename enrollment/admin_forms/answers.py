@@ -65,6 +65,7 @@ class JustifiedForm(forms.Form):
         label=_("Comment (optional)"),
         required=False,
         max_length=1000,
+        validators=[prints_or_breaks],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("The person who took it reads this."),
     )
@@ -76,6 +77,7 @@ class NotJustifiedForm(forms.Form):
     comment = forms.CharField(
         label=_("Why it was not justified"),
         max_length=1000,
+        validators=[prints_or_breaks],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("The person who took it reads this. What is left of it ends at once."),
         error_messages={"required": _("Say why: the person who took it reads it.")},

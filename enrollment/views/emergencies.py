@@ -41,5 +41,11 @@ def emergency_new(request: SignedIn, slug: str) -> HttpResponse:
     return render(
         request,
         "enrollment/emergency_new.html",
-        {"form": form, "resource": resource, "emergency": emergency, "reasons": policy.may_break_glass(emergency, now)},
+        {
+            "form": form,
+            "waiting": request.user.devices.to_let_in(),  # read only where there is no usable one
+            "resource": resource,
+            "emergency": emergency,
+            "reasons": policy.may_break_glass(emergency, now),
+        },
     )

@@ -38,11 +38,14 @@ def one(number, alice, bob, pep, now):
     approver = factories.a_person(f"approver {number}", groups=[factories.APPROVERS, f"second {number}"], now=now)
     device = factories.a_device(alice, f"device {number}", now=now)
     Handshake.objects.create(device=device, pep=pep, at=now)
-    single = factories.a_policy(f"single {number}", requesters=[f"team {number}"], now=now)
+    loud = {"break_glass_longest": 3600, "break_glass_by": [f"team {number}"]}
+    single = factories.a_policy(f"single {number}", requesters=[f"team {number}"], **loud, now=now)
     double = factories.a_policy(f"double {number}", stages=[(factories.APPROVERS, 1), (f"second {number}", 1)], now=now)
     factories.a_delegation(approver, delegate=bob, now=now)
     had = factories.a_resource(f"had-{number}", pep=pep, policy=single, number=20 + number, now=now)
     wanted = factories.a_resource(f"wanted-{number}", pep=pep, policy=double, number=120 + number, now=now)
+    other = factories.a_person(f"person {number}", groups=[f"team {number}"], now=now)
+    factories.an_emergency(other, had, [factories.a_device(other, now=now)], now=now)
     grant = factories.a_grant(alice, had, [device], reviewer=bob, now=now)
     state, at = ("in_force", {"in_force_at": now}) if number % 2 else ("gone", {"gone_at": now})
     Enforcement.objects.update_or_create(grant=grant, device=device, pep=pep, defaults={"state": state, "wanted_at": now, **at})
@@ -67,6 +70,8 @@ def test_pages_of_mine_take_as_many_queries_for_many_as_for_few(client, alice, g
     pages = [
         *(reverse(name) for name in ("home", "resources", "requests", "devices")),
         reverse("request-new", args=["wanted-0"]),
+        reverse("request-new", args=["had-0"]),
+        reverse("emergency-new", args=["had-0"]),
         reverse("request", args=[grant.request_id]),
         reverse("device", args=[grant.devices.get().pk]),
     ]

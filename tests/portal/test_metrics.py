@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from enforcement.models import Enforcement, PepStatus
+from enrollment import lifecycle
 from enrollment.models import LatestMoment
 from tests import factories
 
@@ -45,6 +46,14 @@ def test_it_counts_what_holds_now_and_what_waits(client, pep, fileshare, alice, 
     found = numbers(client)
     assert (found["lychgate_grants_live"], found["lychgate_requests_pending"]) == (1, 1)
     assert found['lychgate_enforcements{state="wanted"}'] == 1
+
+
+def test_it_counts_the_emergency_access_that_nobody_has_reviewed(client, pep, alice, bob, laptop):
+    servers = factories.a_resource("servers", pep=pep, policy=factories.a_policy("loud", break_glass_longest=3600), number=30)
+    taken = factories.an_emergency(alice, servers, [laptop])
+    assert numbers(client)["lychgate_emergencies_unreviewed"] == 1
+    lifecycle.review_break_glass(taken, reviewer=bob, justified=True, comment="", now=factories.later(60))
+    assert numbers(client)["lychgate_emergencies_unreviewed"] == 0
 
 
 def test_a_request_whose_time_to_answer_ran_out_waits_for_nobody(client, request_of_alice):

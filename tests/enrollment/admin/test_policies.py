@@ -78,6 +78,10 @@ BAD = [
     ("rolling_total", "1 h", "must cover the longest grant"),
     ("rolling_window", "1 h", "at least as long as the total"),
     ("time_to_answer", "", "required"),
+    ("break_glass_longest", "9 h", "not last longer than the longest grant"),
+    ("break_glass_longest", "30", "Say the unit too"),
+    ("break_glass_longest", "0 min", "longer than no time"),
+    ("break_glass_by", ["99"], "Select a valid choice"),
     ("name", "a\u202eb", "do not print"),
     ("requesters", ["99"], "Select a valid choice"),
 ]
@@ -86,9 +90,29 @@ BAD = [
 @pytest.mark.parametrize(("field", "text", "sentence"), BAD)
 def test_bad_terms_are_refused_at_their_field(field, text, sentence, terms):
     data = terms | {field: text}
-    data["requesters"] = text if field == "requesters" else []
+    data |= {several: text if field == several else [] for several in ("requesters", "break_glass_by")}
     errors = PolicyForm(data).errors
     assert (sentence or "Choose a group, or leave the number empty") in str(errors[field if sentence else "group_2"])
+
+
+def test_an_admin_lets_some_take_emergency_access(admin, terms, url, words):
+    on_call = factories.a_group("on call")
+    emergencies = {"break_glass_longest": "30 min", "break_glass_by": [on_call.pk]}
+    assert admin.post(url("accesspolicy_add"), {**terms, **emergencies}).status_code == 302
+    policy = AccessPolicy.objects.get()
+    assert (policy.current.break_glass_longest, list(policy.current.break_glass_by.all())) == (1800, [on_call])
+    page = admin.get(url("accesspolicy_change", policy.pk))
+    assert "30 min at most, by on call" in words(page)
+    assert 'value="30 min"' in page.content.decode()
+    admin.post(url("accesspolicy_change", policy.pk), {**terms, **emergencies})
+    assert policy.versions.count() == 1
+    admin.post(url("accesspolicy_change", policy.pk), terms)
+    assert (policy.versions.count(), policy.current.break_glass_longest) == (2, None)
+
+
+def test_who_may_take_it_without_how_long_is_refused(terms):
+    data = {**terms, "requesters": [], "break_glass_by": [terms["group_1"]]}
+    assert "Say how long it may last" in str(PolicyForm(data).errors["break_glass_longest"])
 
 
 def test_a_group_named_twice_is_refused(terms):
