@@ -25,7 +25,7 @@ check)
     ;;
 test)
     locks="requirements-dev.txt" tools="$browser $servers"
-    if can_have_lab; then tools="$tools $lab"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
+    if can_have_lab; then tools="$tools $lab tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
     ;;
 bench)
     locks="requirements-dev.txt" tools=""

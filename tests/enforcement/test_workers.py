@@ -1,8 +1,11 @@
 """A real worker and a real broker: a nudge is fast, the sweep makes it true, and a message can name a PEP and no more."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -10,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import redis
 from celery import current_app
 from django.db import connection
 from django.utils import timezone
@@ -192,3 +196,93 @@ def test_the_sweep_goes_on_past_a_part_that_fails(granted, monkeypatch, caplog):
     tasks.sweep_due_peps()
     assert asked == [PepStatus.objects.get().pk]
     assert "the sweep goes on without broken" in caplog.text
+
+
+class TestAfterACrash:
+    """What is wanted is in force within 30 s of things being back, nothing lost, nothing too much."""
+
+    BACK = 30.0
+
+    @pytest.fixture
+    def quick(self, site):
+        """A dead worker's turn is over sooner than in production, where it is `LYCHGATE_PEP_TIMEOUT_SECONDS` and a margin."""
+        site.environment["LYCHGATE_PEP_TIMEOUT_SECONDS"] = "5"
+        return site
+
+    def test_a_worker_killed_in_mid_apply_opens_nothing_and_the_next_one_finishes(self, quick, granted):
+        quick.start_broker()
+        quick.start_worker()
+        first = granted()
+        wait_for("in_force", first)
+        agents = stop_agents(quick.gateway)
+        lifecycle.revoke(first, actor=None, reason="done", now=timezone.now())
+        second = granted(1800)
+        wait_until(PepStatus.objects.filter(pep__name="pep-1", busy_until__gt=timezone.now()).exists)
+        quick.stop("worker")
+        go_on(agents)
+        began = time.monotonic()
+        quick.start_worker()
+        quick.start_beat()
+        wait_for("gone", first, self.BACK)
+        wait_for("in_force", second, self.BACK)
+        assert time.monotonic() - began < self.BACK
+        assert quick.gateway.admitted() == BOTH
+        lifecycle.revoke(second, actor=None, reason="done", now=timezone.now())
+        wait_for("gone", second)
+        assert (quick.gateway.admitted(), quick.gateway.peers()) == (set(), {})
+
+    def test_a_worker_told_to_end_in_mid_apply_finishes_first(self, quick, granted):
+        quick.start_broker()
+        quick.start_worker()
+        first = granted()
+        wait_for("in_force", first)
+        agents = stop_agents(quick.gateway)
+        lifecycle.revoke(first, actor=None, reason="done", now=timezone.now())
+        wait_until(PepStatus.objects.filter(pep__name="pep-1", busy_until__gt=timezone.now()).exists)
+        worker = quick.parts["worker"].process
+        worker.terminate()
+        go_on(agents)
+        assert worker.wait(self.BACK) == 0
+        wait_for("gone", first, seconds=1)
+        assert quick.gateway.admitted() == set()
+
+    def test_of_what_was_approved_while_the_broker_was_away_nothing_is_lost(self, quick, granted, rounds):
+        quick.start_broker()
+        quick.start_worker()
+        quick.stop("broker")
+        grants = [granted(1000 + number) for number in range(rounds(5, 100))]
+        quick.start_broker()
+        quick.start_beat()
+        began = time.monotonic()
+        for grant in grants:
+            wait_for("in_force", grant, self.BACK)
+        assert time.monotonic() - began < self.BACK
+        assert quick.gateway.admitted() == BOTH
+
+    def test_a_broker_that_forgot_everything_costs_time_only(self, quick, granted):
+        quick.start_broker()
+        grant = granted()
+        with redis.Redis(unix_socket_path=str(quick.directory / "broker.sock")) as broker:
+            assert broker.llen("pep") > 0
+            broker.flushall()
+        quick.start_worker()
+        quick.start_beat()
+        wait_for("in_force", grant, self.BACK)
+        assert quick.gateway.admitted() == BOTH
+
+
+def stop_agents(gateway):
+    """Hold the agents of the PEP still, so that a pass is certainly under way; return them."""
+    listed = subprocess.run(["ip", "netns", "pids", gateway.namespace("pep")], capture_output=True, text=True, check=True).stdout
+    pids = [int(pid) for pid in listed.split()]
+    agents = [pid for pid in pids if b"agent.pyz" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert agents
+    for pid in agents:
+        os.kill(pid, signal.SIGSTOP)
+    return agents
+
+
+def go_on(pids):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
