@@ -15,7 +15,7 @@ lab="nft:nftables wg:wireguard-tools wireguard-go:wireguard-go conntrack:conntra
 # What signs in, and reads the QR code off the screen:
 browser="chromium:chromium zbarimg:zbar-tools"
 # What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it):
-servers="initdb:postgresql redis-server:redis-server"
+servers="initdb:postgresql"
 
 can_have_lab() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; }
 
