@@ -8,7 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.enforcement.model.machine_rules import Machine
 
-EXAMPLES, STEPS = (8, 300), (30, 60)
+EXAMPLES, STEPS = (12, 300), (30, 60)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
