@@ -7,7 +7,7 @@ import pytest
 
 from enrollment import lifecycle
 from enrollment.models import AuditEvent, Device, Grant
-from tests.factories import HOUR, a_device, a_grant, a_group, a_key, a_request, later
+from tests.factories import HOUR, a_device, a_grant, a_group, a_key, a_policy, a_request, later
 
 THEN = later(60)
 STILL = None, None  # nothing that has states moved
@@ -54,6 +54,12 @@ def lent(cast):
 def a_coming_grant(cast):
     asked = a_request(cast.alice, cast.fileshare, [a_device(cast.alice, "tablet")], starts_at=THEN)
     return lifecycle.approve(asked, reviewer=cast.bob, now=later())
+
+
+def in_an_emergency(cast):
+    a_policy("policy of fileshare", break_glass_longest=HOUR)
+    tablet = a_device(cast.alice, "tablet")
+    return lambda: lifecycle.break_glass(cast.alice, resource=cast.fileshare, devices=[tablet], seconds=60, reason="fire", now=THEN)
 
 
 def sign_in(cast, _given):
@@ -143,6 +149,16 @@ TABLE = {
         lambda cast: lifecycle.revoke(cast.following, actor=cast.bob, reason="", now=THEN),
         lambda _cast, _: lifecycle.expire_due(later(HOUR)),
         [("grant.expired", "active", "expired")],
+    ),
+    "break_glass": (
+        in_an_emergency,
+        lambda _cast, take: take(),
+        [("request.made", None, "approved"), ("grant.made", None, "active")],
+    ),
+    "review_break_glass": (
+        lambda cast: in_an_emergency(cast)(),
+        lambda cast, grant: lifecycle.review_break_glass(grant, reviewer=cast.bob, justified=False, comment="no fire", now=THEN),
+        [("grant.reviewed", *STILL), ("grant.revoked", "active", "revoked")],
     ),
     "revoke": (None, lambda cast, _: lifecycle.revoke(cast.running, actor=cast.bob, reason="", now=THEN), BOTH_REVOKED),
     "disable_user": (
