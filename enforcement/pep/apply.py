@@ -74,7 +74,8 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
         keep, todo = _plan(kernel, memory, request, seen, allowed, done)
     done.drift += blame.with_remedies(found, todo)
     _journal(memory, todo, request, now, done)
-    memory.heard = wg.recent(memory.heard, seen.interface, now)
+    if not seen.interface.is_remembered:
+        memory.heard = wg.recent(memory.heard, seen.interface, now)
     placements = _carry_out(kernel, caps, memory, seen, keep, todo, done)
     done.changed = bool(todo) or bool(done.drift) or kernel.commits != commits
     _read_back(kernel, memory, seen, placements, request, done)
@@ -155,7 +156,7 @@ def _carry_out(
         done.why += why
     if todo:
         there = {peer.key for peer in seen.interface.peers}
-        calls = {key: where for key, (where, _) in memory.heard.items() if key not in there}
+        calls = {p.key: memory.heard[p.key][0] for p in todo.set_peers if p.key in memory.heard and p.key not in there}
         placements, why = carry_out.carry_out(kernel, caps, todo, placements, calls, reads_peers=not seen.interface.is_remembered)
         done.why += why
         done.failed = bool(why)
