@@ -31,7 +31,7 @@ def servers(world, person):
 def test_alice_takes_it_and_bob_reviews_it(person, servers):
     page = person("alice")
     page.goto("/resources/servers/request/")
-    page.get_by_role("link", name="It is an emergency …").click()
+    page.get_by_role("button", name="It is an emergency …").click()
     check_looks(page, "emergency")
     page.get_by_label("on-call-laptop").check()
     page.get_by_label("What is the emergency?").fill(REASON)
@@ -42,7 +42,7 @@ def test_alice_takes_it_and_bob_reviews_it(person, servers):
     grant = Grant.objects.get(request__reason=REASON)
 
     review = person("bob")
-    review.get_by_role("link", name="Review").click()
+    review.get_by_role("button", name="Review").click()
     review.get_by_role("link", name="Alice Adler").first.click()
     review.get_by_role("link", name="Find it not justified …").click()
     check_looks(review, "emergency-review")
@@ -52,4 +52,4 @@ def test_alice_takes_it_and_bob_reviews_it(person, servers):
     grant.refresh_from_db()
     assert (grant.review_due, grant.state) == (False, Grant.State.REVOKED)
     page.reload()
-    page.get_by_text("They were up the whole time.").wait_for()
+    page.get_by_text("They were up the whole time.").first.wait_for()
