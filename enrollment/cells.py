@@ -14,13 +14,13 @@ from collections.abc import Iterable
 BEGINNING = "\ufeff"  # spreadsheets read UTF-8 only where it says so
 SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20\u2212"  # their wide forms too, and the minus of typesetters
 FORMULA = re.compile(rf"(^|[\"',;|\t\r\n])(\s*)([{SIGNS}])")
-BLANK_FIRST = re.compile(r"(^|[\"',;|\n\r])(?=[\t\r])")  # some take these off, and look again
+BLANK_FIRST = re.compile(r"(^|[\"',;|\n\r])( *)(?=[\t\r])")  # some take these off, and look again
 
 
 def cell(value: object) -> str:
     """Return one quoted cell; nothing for None."""
     text = "" if value is None else str(value)
-    text = FORMULA.sub(r"\1\2'\3", BLANK_FIRST.sub(r"\1'", text))
+    text = FORMULA.sub(r"\1\2'\3", BLANK_FIRST.sub(r"\1\2'", text))
     return '"' + text.replace('"', '""') + '"'
 
 

@@ -63,6 +63,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
         Verb("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, ReasonForm, is_grave=True),
         *emergencies.VERBS,
     )
+    linked_by = ("request",)
     list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement"]
     list_filter = [GrantFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]
