@@ -63,16 +63,10 @@ def draw_the_generation_after_the_facts(monkeypatch):
     monkeypatch.setattr(passes, "reconcile", reconcile)
 
 
-def tell_nothing_of_a_suspension(monkeypatch):
-    """A suspension is written, and nobody is nudged: it is in force whenever somebody looks for another reason."""
-    monkeypatch.setattr("enrollment.lifecycle.device_states.nudge", lambda *_args, **_more: None)
-
-
 PLANTED = {
     delete_the_element_when_a_grant_ends: "I1: .* lacks",
     revoke_only_for_the_eligible: "I9: revoke was refused",
     draw_the_generation_after_the_facts: "(I1|I8): .* lets .* into",
-    tell_nothing_of_a_suspension: "I8: .* lets .* into",
 }
 
 
