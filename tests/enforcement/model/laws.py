@@ -7,7 +7,7 @@ from enrollment import audit, facts
 from enrollment.models import AccessRequest, AuditEvent, Device, Resource, Stage
 from enrollment.policy import decide
 
-LATE = 0.05  # what the model's own reading of the clock may be off by, in seconds, beside what a document took
+LATE = 1.05  # an agent reads whole seconds, so what a growing lag should shorten by less may stay; beside what a document took
 EARLY = 12.0  # what a busy machine may lose from a deadline: the age of a nonce, whole seconds, and a commit's own time
 A_MOMENT = timedelta(seconds=15)
 SOON = 15.0  # an end so near may have come when the kernel is read

@@ -119,7 +119,7 @@ class Machines(Access, Devices):
         turns.mark_due([pep.pk])
         self.counts["boots with something held"] += bool(self.look()[which].elements)
 
-    @step(2, which=ANY, by=["owner", "dave"], whole=EITHER)
+    @step(4, which=ANY, by=["owner", "dave"], whole=EITHER)
     def stall_with_old_facts(self, which, by, whole):
         """G1: a worker reads, pauses; a revoke is applied by another one; the first goes on, and opens nothing."""
         grant = self.pick(which, self.rows.live(self.now))

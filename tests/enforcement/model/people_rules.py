@@ -200,6 +200,27 @@ class Access(Base):
         if request and isinstance(self.approve(request, self.world.people[instead]), Grant):
             self.counts["grants by a stand-in"] += 1
 
+    @step(2, who=ANY, seconds=LENGTHS)
+    def break_glass(self, who, seconds):
+        """In an emergency: at once, by nobody's yes, and open until a second person has looked."""
+        person = self.somebody(who)
+        own = self.usable(person) if person else []
+        if own:
+            devices, fileshare = Device.objects.filter(pk=self.pick(who, own)), self.world.fileshare
+            more = {"resource": fileshare, "devices": devices, "seconds": seconds, "reason": "fire", "now": self.now}
+            grant = self.attempt(lifecycle.break_glass, person, **more)
+            law("I4", not grant or (grant.review_due and grant.request.closed_by is None), "emergency access that looks approved")
+            longest = fileshare.policy.current.break_glass_longest
+            law("I5", not grant or (grant.ends_at - grant.starts_at).total_seconds() <= longest, "emergency access beyond its terms")
+
+    @step(2, which=ANY, by=sorted(GROUPS), justified=EITHER)
+    def review_an_emergency(self, which, by, justified):
+        grant = self.pick(which, Grant.objects.filter(review_due=True).order_by("pk"))
+        if grant:
+            more = {"reviewer": self.world.people[by], "justified": justified, "comment": "seen", "now": self.now}
+            review = self.attempt(lifecycle.review_break_glass, grant, **more)
+            law("I4", not review or review.reviewer_id != grant.user_id, "somebody reviewed their own emergency")
+
     @step(which=ANY)
     def end_a_delegation(self, which):
         delegation = self.pick(which, Delegation.objects.open(self.now))

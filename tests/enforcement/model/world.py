@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from enforcement import turns
+from enrollment import lifecycle
 from tests import factories
 from tests.factories import ADMINS, APPROVERS, AUDITORS, HOUR
 
@@ -33,7 +34,9 @@ class World:
         few = {"rolling_total": 20 * HOUR, "rolling_window": 24 * HOUR, "time_to_answer": 2 * HOUR, "now": now}
         session = factories.a_policy("session", session_length=4 * HOUR, requesters=["employees"], **few)
         stages = factories.a_policy("stages", stages=((APPROVERS, 1), (KEEPERS, 1)), **few)
-        self.fileshare = factories.a_resource("fileshare", policy=factories.a_policy("plain", **few), pep=one, now=now)
+        self.fileshare = factories.a_resource(
+            "fileshare", policy=factories.a_policy("plain", break_glass_longest=HOUR, break_glass_by=["employees"], **few), pep=one, now=now
+        )
         factories.a_placement(self.fileshare, two, now=now)
         self.wiki = factories.a_resource("wiki", policy=session, pep=one, number=11, now=now)
         self.printer = factories.a_resource("printer", policy=stages, pep=two, number=12, now=now)
@@ -46,9 +49,13 @@ class World:
         turns.mark_due([pep.pk for pep in self.peps])
 
     def begin(self, laptop, phone, erins, bobs):
-        """Some have something already: alice the fileshare twice, until two moments."""
-        bob, brenda = self.people["bob"], self.people["brenda"]
+        """Some have something already: alice the fileshare twice, until two moments, and erin the printer from soon on."""
+        bob, brenda, frank = (self.people[name] for name in ("bob", "brenda", "frank"))
         factories.a_grant(laptop.owner, self.fileshare, [laptop], reviewer=bob, now=self.now, seconds=3 * HOUR)
         factories.a_grant(laptop.owner, self.fileshare, [laptop, phone], reviewer=brenda, now=self.now, seconds=8 * HOUR)
         factories.a_grant(erins.owner, self.wiki, [erins], reviewer=bob, now=self.now, seconds=2 * HOUR)
         factories.a_grant(bobs.owner, self.fileshare, [bobs], reviewer=brenda, now=self.now, seconds=5 * HOUR)
+        soon = self.now + AHEAD + timedelta(minutes=4)
+        asked = factories.a_request(erins.owner, self.printer, [erins], now=self.now, seconds=6 * HOUR, starts_at=soon)
+        lifecycle.approve(asked, reviewer=bob, now=self.now)
+        lifecycle.approve(asked, reviewer=frank, now=self.now)
