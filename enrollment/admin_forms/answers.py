@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.admin_forms.fields import DurationField, IdsField, prints_or_breaks
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+def _words(label: StrPromise, help_text: StrPromise, *, required: StrPromise | None = None) -> forms.CharField:
+    """Make a field for words about a decision; `required` is what to say where there are none."""
+    return forms.CharField(
+        label=label,
+        help_text=help_text,
+        required=required is not None,
+        error_messages={"required": required} if required else None,
+        max_length=1000,
+        validators=[prints_or_breaks],
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
 
 
 class Ids(forms.Form):
@@ -48,50 +66,30 @@ class ApproveForm(forms.Form):
             "Leave it empty to give the time that was asked for, or write less: 2 h, 30 min. Nobody gets more than they asked for."
         ),
     )
-    comment = forms.CharField(
-        label=_("Comment (optional)"),
-        required=False,
-        max_length=1000,
-        validators=[prints_or_breaks],
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("The person who asked reads this."),
-    )
+    comment = _words(_("Comment (optional)"), _("The person who asked reads this."))
 
 
 class JustifiedForm(forms.Form):
     """Emergency access that was right; words are welcome."""
 
-    comment = forms.CharField(
-        label=_("Comment (optional)"),
-        required=False,
-        max_length=1000,
-        validators=[prints_or_breaks],
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("The person who took it reads this."),
-    )
+    comment = _words(_("Comment (optional)"), _("The person who took it reads this."))
 
 
 class NotJustifiedForm(forms.Form):
     """Emergency access that should not have been taken."""
 
-    comment = forms.CharField(
-        label=_("Why it was not justified"),
-        max_length=1000,
-        validators=[prints_or_breaks],
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("The person who took it reads this. What is left of it ends at once."),
-        error_messages={"required": _("Say why: the person who took it reads it.")},
+    comment = _words(
+        _("Why it was not justified"),
+        _("The person who took it reads this. What is left of it ends at once."),
+        required=_("Say why: the person who took it reads it."),
     )
 
 
 class DenyForm(forms.Form):
     """A refusal says why."""
 
-    comment = forms.CharField(
-        label=_("Why not"),
-        max_length=1000,
-        validators=[prints_or_breaks],
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("The person who asked reads this."),
-        error_messages={"required": _("Say why: the person who asked reads it.")},
+    comment = _words(
+        _("Why not"),
+        _("The person who asked reads this."),
+        required=_("Say why: the person who asked reads it."),
     )

@@ -1,6 +1,7 @@
 """My devices: the list, one device, and how it goes."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib import messages
@@ -69,10 +70,9 @@ def _not_confirmed_gone(device: Device) -> tuple[str, ...]:
 @login_required
 @answers_conflicts
 def device_retire(request: SignedIn, pk: int) -> HttpResponse:
-    found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.retire_device(found, actor=request.user, reason="retired by its owner", now=clock.of(request))
-    messages.success(request, _("%(device)s is retired. Its key will never be accepted again.") % {"device": found.name})
-    return redirect("device", pk=found.pk)
+    return _carried_out(
+        request, pk, lifecycle.retire_device, "retired by its owner", _("%(device)s is retired. Its key will never be accepted again.")
+    )
 
 
 @require_POST
@@ -80,10 +80,13 @@ def device_retire(request: SignedIn, pk: int) -> HttpResponse:
 @answers_conflicts
 def device_lost(request: SignedIn, pk: int) -> HttpResponse:
     """Cut it off at once. It may be in the other jacket; then a new key brings it back."""
-    found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.report_lost(found, actor=request.user, reason="reported lost by its owner", now=clock.of(request))
-    messages.success(request, _("%(device)s is reported lost: its access is being taken away everywhere now.") % {"device": found.name})
-    return redirect("device", pk=found.pk)
+    return _carried_out(
+        request,
+        pk,
+        lifecycle.report_lost,
+        "reported lost by its owner",
+        _("%(device)s is reported lost: its access is being taken away everywhere now."),
+    )
 
 
 @require_POST
@@ -91,10 +94,13 @@ def device_lost(request: SignedIn, pk: int) -> HttpResponse:
 @answers_conflicts
 def device_suspend(request: SignedIn, pk: int) -> HttpResponse:
     """Cut it off for a while, with its key in its owner's hands."""
-    found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.suspend_device(found, actor=request.user, reason="suspended by its owner", now=clock.of(request))
-    messages.success(request, _("%(device)s is suspended: its access is being taken away everywhere now.") % {"device": found.name})
-    return redirect("device", pk=found.pk)
+    return _carried_out(
+        request,
+        pk,
+        lifecycle.suspend_device,
+        "suspended by its owner",
+        _("%(device)s is suspended: its access is being taken away everywhere now."),
+    )
 
 
 @require_POST
@@ -102,7 +108,14 @@ def device_suspend(request: SignedIn, pk: int) -> HttpResponse:
 @answers_conflicts
 def device_resume(request: SignedIn, pk: int) -> HttpResponse:
     """Let it back in. Whether its owner may is for the verb to say: an admin's suspension stays, and a lost device needs a new key."""
+    return _carried_out(
+        request, pk, lifecycle.resume_device, "resumed by its owner", _("%(device)s may connect again, where it still has access.")
+    )
+
+
+def _carried_out(request: SignedIn, pk: int, verb: Callable[..., None], reason: str, words: str) -> HttpResponse:
+    """Do it to a device of one's own, and say so; `words` name the device."""
     found = get_object_or_404(request.user.devices, pk=pk)
-    lifecycle.resume_device(found, actor=request.user, reason="resumed by its owner", now=clock.of(request))
-    messages.success(request, _("%(device)s may connect again, where it still has access.") % {"device": found.name})
+    verb(found, actor=request.user, reason=reason, now=clock.of(request))
+    messages.success(request, words % {"device": found.name})
     return redirect("device", pk=found.pk)
