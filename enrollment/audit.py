@@ -1,4 +1,4 @@
-"""The audit log: append, verify, export. Each event seals the one before it.
+"""The audit log: append, verify. Each event seals the one before it.
 
 An event is written in the transaction of what it tells, or neither happens. The chain's
 end is one row that an append takes first, so events have no gaps and no two orders.
@@ -7,9 +7,8 @@ Take it last in a transaction: everybody waits for it.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -75,12 +74,6 @@ def verify(witnesses: Iterable[tuple[int, str] | Witness] = ()) -> list[str]:
     events = AuditEvent.objects.order_by("seq").iterator(chunk_size=2000)
     done = chain.check(map(row_of, events), (Witness(*each) for each in witnesses))
     return [*problems, *done.problems, *_head_problems(done.seq, done.hash)]
-
-
-def export(since: int = 1) -> Iterator[str]:
-    """Yield the events from number `since` on, oldest first, one line of JSON each, with their hashes."""
-    for event in AuditEvent.objects.filter(seq__gte=since).order_by("seq").iterator(chunk_size=2000):
-        yield json.dumps(row_of(event), sort_keys=True, ensure_ascii=True)
 
 
 def row_of(event: AuditEvent) -> dict[str, Any]:

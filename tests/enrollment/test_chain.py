@@ -11,7 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from enrollment import audit
+from enrollment import audit, exports
+from enrollment.models import AuditEvent
 from portal.syslog import logging_to
 from tests.factories import a_grant, a_pep
 
@@ -23,8 +24,13 @@ def export(alice, bob, fileshare, laptop, tmp_path):
     """Return the path of an export with a story in it, and the log's last number and seal."""
     a_grant(alice, fileshare, [laptop], reviewer=bob)
     path = tmp_path / "export.jsonl"
-    path.write_text("".join(line + "\n" for line in audit.export()))
+    path.write_text(exported())
     return path
+
+
+def exported(since=1):
+    rows = map(exports.EVENTS.row, AuditEvent.objects.filter(seq__gte=since).order_by("seq"))
+    return "".join(exports.written(rows, exports.EVENTS.columns, "jsonl"))
 
 
 def verified(path, *arguments):
@@ -80,7 +86,7 @@ def test_a_line_that_was_taken_out_is_missed(export):
 
 
 def test_an_export_of_the_end_is_judged_from_where_it_begins(export):
-    export.write_text("".join(line + "\n" for line in audit.export(since=3)))
+    export.write_text(exported(since=3))
     assert verified(export).startswith("The chain holds from event 3 on")
     changed(export, 1, actor="Erin")
     with pytest.raises(CommandError, match="Event 3 was changed"):
