@@ -211,14 +211,8 @@ class TestAfterACrash:
         return site
 
     def test_a_worker_killed_in_mid_apply_opens_nothing_and_the_next_one_finishes(self, quick, granted):
-        quick.start_broker()
-        quick.start_worker()
-        first = granted()
-        wait_for("in_force", first)
-        agents = stop_agents(quick.gateway)
-        lifecycle.revoke(first, actor=None, reason="done", now=timezone.now())
+        first, agents = revoke_and_hold_the_pass(quick, granted)
         second = granted(1800)
-        wait_until(PepStatus.objects.filter(pep__name="pep-1", busy_until__gt=timezone.now()).exists)
         quick.stop("worker")
         go_on(agents)
         began = time.monotonic()
@@ -233,13 +227,7 @@ class TestAfterACrash:
         assert (quick.gateway.admitted(), quick.gateway.peers()) == (set(), {})
 
     def test_a_worker_told_to_end_in_mid_apply_finishes_first(self, quick, granted):
-        quick.start_broker()
-        quick.start_worker()
-        first = granted()
-        wait_for("in_force", first)
-        agents = stop_agents(quick.gateway)
-        lifecycle.revoke(first, actor=None, reason="done", now=timezone.now())
-        wait_until(PepStatus.objects.filter(pep__name="pep-1", busy_until__gt=timezone.now()).exists)
+        first, agents = revoke_and_hold_the_pass(quick, granted)
         worker = quick.parts["worker"].process
         worker.terminate()
         go_on(agents)
@@ -322,6 +310,18 @@ def portal(site, code):
     done = subprocess.run([sys.executable, "-c", SETUP + code], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def revoke_and_hold_the_pass(site, granted):
+    """Return a grant that a pass is certainly under way to take away, and the agents that must go on for it to end."""
+    site.start_broker()
+    site.start_worker()
+    grant = granted()
+    wait_for("in_force", grant)
+    agents = stop_agents(site.gateway)
+    lifecycle.revoke(grant, actor=None, reason="done", now=timezone.now())
+    wait_until(PepStatus.objects.filter(pep__name="pep-1", busy_until__gt=timezone.now()).exists)
+    return grant, agents
 
 
 def stop_agents(gateway):

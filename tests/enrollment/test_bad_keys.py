@@ -8,7 +8,6 @@ import re
 from uuid import uuid4
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from enrollment import keys, lifecycle
@@ -58,16 +57,6 @@ def expected(taken):
     said = {keys.NOT_A_KEY: SHAPELESS, keys.UNUSABLE: UNUSABLE, keys.NOT_CANONICAL: NOT_CANONICAL | flipped}
     said |= {keys.KNOWN_ALREADY: known, keys.PRIVATE: private, keys.LOOKS_PRIVATE: {"E25": factories.a_pair()[0]}}
     return [(name, text, sentence) for sentence, table in said.items() for name, text in table.items()]
-
-
-@pytest.fixture
-def browse():
-    def signed_in(user):
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return signed_in
 
 
 def beside(page):

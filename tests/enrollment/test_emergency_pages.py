@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -30,16 +29,6 @@ def taken(alice, laptop, servers, now):
     return factories.an_emergency(alice, servers, [laptop], now=now)
 
 
-@pytest.fixture
-def browse():
-    def signed_in(user):
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return signed_in
-
-
 def said(page):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text))
 
@@ -53,6 +42,7 @@ def test_taking_it_gives_access_and_shows_that_nobody_approved_it(browse, alice,
     client = browse(alice)
     answer = take(client, servers, laptop, ticket="INC-7")
     grant = Grant.objects.get(user=alice)
+    assert grant.state == "active"
     assert answer.url == reverse("request", args=[grant.request_id])
     assert (grant.is_break_glass, grant.review_due, grant.request.seconds, grant.request.ticket) == (True, True, 1800, "INC-7")
     page = said(client.get(answer.url))
@@ -74,6 +64,7 @@ def test_taking_it_gives_access_and_shows_that_nobody_approved_it(browse, alice,
         ({"duration": "7200"}, "duration"),
         ({"duration": ""}, "duration"),
         ({"duration": "custom", "minutes": "61"}, "minutes"),
+        ({"duration": "custom", "minutes": "0"}, "minutes"),
         ({"duration": "custom", "minutes": "-1"}, "minutes"),
     ],
 )
@@ -109,6 +100,8 @@ def test_extra_fields_change_nothing(browse, alice, erin, bob, laptop, servers, 
 def test_looking_at_the_page_takes_nothing(browse, alice, laptop, servers):
     page = browse(alice).get(reverse("emergency-new", args=["servers"]))
     assert "for 1 h at most. Nobody approves it." in said(page)
+    assert "One of them reviews it" in said(page)
+    assert "csrfmiddlewaretoken" in page.text
     assert not AccessRequest.objects.exists()
 
 

@@ -7,7 +7,6 @@ import re
 
 import pytest
 from django.apps import apps
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -54,18 +53,6 @@ def own(bob, fileshare, now):
 @pytest.fixture
 def granted(asked, bob, now):
     return lifecycle.approve(asked, reviewer=bob, now=now)
-
-
-@pytest.fixture
-def browse():
-    """A client for somebody: `browse(bob)`."""
-
-    def signed_in(user):
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return signed_in
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_a_bad_comment_is_refused_at_its_field(browse, bob, taken, url, unchange
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(("name", "status"), [("carol", 403), ("dave", 403), ("frank", 404)])
+@pytest.mark.parametrize(("name", "status"), [("carol", 403), ("dave", 403), ("erin", 302), ("frank", 404)])
 @pytest.mark.usefixtures("printers")
 def test_others_do_not_review(request, browse, taken, url, unchanged, verb, name, status):
     client = browse(request.getfixturevalue(name))

@@ -1,0 +1,16 @@
+"""What the tests of pages share, those of the admin too."""
+
+import pytest
+from django.test import Client
+
+
+@pytest.fixture
+def browse():
+    """A client for somebody: `browse(bob)`."""
+
+    def signed_in(user):
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return signed_in
