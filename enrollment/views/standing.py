@@ -37,6 +37,7 @@ class Standing:
     held: tuple[Held, ...] = ()  # the devices that may not reach it now, with the reasons
     is_settled: bool = True
     is_orphan: bool = False  # it waits, and too few people are left who could answer
+    is_emergency: bool = False  # nobody approved it
 
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
@@ -87,7 +88,7 @@ def of_grant(grant: Grant, held: tuple[Held, ...], now: datetime) -> Standing:
     where = _live(grant, rows, is_held=len(held) == len(grant.devices.all()))
     kept_out = {each.device.pk for each in held}
     leaving = any(row.state == IN_FORCE and row.device_id in kept_out for row in rows)
-    return replace(where, held=held, is_settled=where.is_settled and not leaving)
+    return replace(where, held=held, is_settled=where.is_settled and not leaving, is_emergency=grant.is_break_glass)
 
 
 def _live(grant: Grant, rows: Rows, *, is_held: bool) -> Standing:

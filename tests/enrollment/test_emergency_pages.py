@@ -154,6 +154,17 @@ def test_pages_say_that_it_was_an_emergency(browse, alice, taken, place):
     assert "Emergency access" in said(page)
 
 
+@pytest.mark.parametrize("place", ["home", "requests", "request"])
+@pytest.mark.parametrize("stands", ["applying", "nowhere", "held back"])
+def test_no_page_says_that_it_was_approved(browse, alice, laptop, taken, servers, place, stands):
+    if stands == "nowhere":
+        servers.placements.all().delete()
+    elif stands == "held back":
+        lifecycle.suspend_device(laptop, actor=alice, reason="", now=timezone.now())
+    page = said(browse(alice).get(reverse(place, args=[taken.request_id] if place == "request" else [])))
+    assert "Approved" not in page
+
+
 @pytest.mark.parametrize(("justified", "words"), [(True, "found justified by Bob"), (False, "found not justified by Bob")])
 def test_its_page_says_what_the_review_found(browse, alice, bob, taken, justified, words, now):
     lifecycle.review_break_glass(taken, reviewer=bob, justified=justified, comment="so it goes", now=timezone.now())
