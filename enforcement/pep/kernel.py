@@ -21,7 +21,7 @@ from enforcement.pep.conntrack import Conntrack
 from enforcement.pep.libnftables import Libnftables, NftError
 from enforcement.pep.netlink import FOREVER, Netlink, NetlinkError, Nftables, attributes
 from enforcement.pep.nft import GUARD, TABLE
-from enforcement.pep.plan import NEVER_ENDS
+from enforcement.pep.plan import NEVER_ENDS, second_of
 from enforcement.pep.state import Address
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
@@ -87,7 +87,7 @@ class Kernel:
         return hashlib.sha256(b"\0".join([listing.encode(), *self._tables.fixed(table)])).hexdigest()
 
     def element(self, name: str, address: Address) -> int | None:
-        """Return when an element ends (whole seconds, rounded down); None where it is absent."""
+        """Return the second within which an element ends (see `second_of`); None where it is absent."""
         left = self._tables.element(TABLE, name, address)
         return None if left is None else _end(self.now(), left)
 
@@ -152,7 +152,7 @@ def _path(program: str) -> str:
 
 
 def _end(now: float, left: int) -> int:
-    return NEVER_ENDS if left == FOREVER else int(now + left / 1000)
+    return NEVER_ENDS if left == FOREVER else second_of(now + left / 1000)
 
 
 def _priority(body: bytes) -> int:

@@ -8,16 +8,23 @@ that a renewal is due.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from enforcement.pep.state import LAST_SECOND, Address, Admission, Peer, Placement, State
 
 EARLY_SECONDS = 2  # what rounding and a commit's own time may take from a deadline (FACTS R7)
+UNSURE_SECONDS = 0.1  # what reading an element's end may be wrong by
 NEVER_ENDS = LAST_SECOND + 1  # the deadline of an element that somebody made permanent
 NO_LIMIT = LAST_SECOND
 
 Pair = tuple[str, Address]
+
+
+def second_of(end: float) -> int:
+    """Return the second that a held element counts as ending in: rounded up, so that one that outlives its deadline shows."""
+    return math.ceil(end - UNSURE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +134,7 @@ def kept_by_rebuild(held: State, wanted: State, horizon: Horizon, *, opens: bool
     unmoved = {address for peer in held.peers for address in peer.addresses if owners.get(address) == peer}
     until = {(a.resource, a.address): horizon.until(a.deadline) for a in wanted.admissions if a.address in unmoved}
     again = [
-        Admission(a.resource, a.address, min(until[a.resource, a.address], NEVER_ENDS if opens else a.deadline))
+        Admission(a.resource, a.address, min(until[a.resource, a.address], NEVER_ENDS if opens else a.deadline - 1))
         for a in held.admissions
         if a.resource in slugs and (a.resource, a.address) in until
     ]

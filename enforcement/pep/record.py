@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from enforcement.pep import nft
 from enforcement.pep.kernel import Kernel, KernelError
+from enforcement.pep.plan import second_of
 from enforcement.pep.state import Address, Peer, parse_address
 from enforcement.pep.wg import Interface
 
@@ -73,7 +74,7 @@ class Recorder(Kernel):
 
     def elements(self, name: str) -> dict[Address, int]:
         now = self.now()
-        return {address: int(end) for (held, address), end in self._ends.items() if held == name and end > now}
+        return {address: second_of(end) for (held, address), end in self._ends.items() if held == name and end > now}
 
     def forget(self, flows: Iterable[tuple[Address | None, Address | None]]) -> None:
         del flows

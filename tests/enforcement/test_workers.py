@@ -268,8 +268,7 @@ class TestAfterACrash:
             quick.start_beat()
             wait_until(lambda: quick.gateway.admitted() == BOTH, self.BACK)
             agents = stop_agents(quick.gateway)
-            portal(quick, "lifecycle.revoke(Grant.objects.get(), actor=None, reason='done', now=timezone.now())")
-            wait_until(lambda: portal(quick, "print(PepStatus.objects.get().busy_until > timezone.now())") == "True")
+            portal(quick, REVOKE_AND_SEE_IT_BEGIN)
             cluster.stop()
             go_on(agents)
             wait_until(lambda: not quick.gateway.admitted())  # what closes needs no database any more
@@ -294,6 +293,14 @@ from tests import factories
 GRANT_AGAIN = """
 alice, bob = (User.objects.get(name=name) for name in ("Alice", "Bob"))
 factories.a_grant(alice, Resource.objects.get(), [Device.objects.get()], reviewer=bob, now=timezone.now())
+"""
+REVOKE_AND_SEE_IT_BEGIN = """
+import time
+lifecycle.revoke(Grant.objects.get(), actor=None, reason="done", now=timezone.now())
+until = time.monotonic() + 30
+while PepStatus.objects.get().busy_until <= timezone.now():
+    assert time.monotonic() < until, "no pass began"
+    time.sleep(0.02)
 """
 MAKE_A_WORLD = """
 call_command("migrate", verbosity=0)

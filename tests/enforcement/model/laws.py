@@ -7,7 +7,7 @@ from enrollment import audit, facts
 from enrollment.models import AccessRequest, AuditEvent, Device, Resource, Stage
 from enrollment.policy import decide
 
-LATE = 1.05  # an agent reads whole seconds, so what a growing lag should shorten by less may stay; beside what a document took
+LATE = 0.4  # what transit is given, and what reading an end may be wrong by (`TRANSIT_SECONDS`, `UNSURE_SECONDS`)
 EARLY = 12.0  # what a busy machine may lose from a deadline: the age of a nonce, whole seconds, and a commit's own time
 A_MOMENT = timedelta(seconds=15)
 SOON = 15.0  # an end so near may have come when the kernel is read

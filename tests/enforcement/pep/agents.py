@@ -122,6 +122,7 @@ class Agent:
         self.config = agent_config(machine.interface) | {"state_dir": str(directory / "state")} | config
         self.write_config()
         self.generation, self.nonce, self.process = 0, "", None
+        self.answered, self.waited = 0.0, 0.0
         self.prefix: list[str] = []
 
     def write_config(self, **changes):
@@ -148,8 +149,10 @@ class Agent:
         return json.loads(answer) if answer else None
 
     def ask(self, request):
+        """Send a request; `waited` is how old its nonce was at most when it came, which is time that it takes away."""
         answer = self.send(json.dumps(request).encode() + b"\n")
         self.nonce = (answer or {}).get("nonce", self.nonce)
+        self.waited, self.answered = time.monotonic() - self.answered, time.monotonic()
         return answer
 
     def hello(self):

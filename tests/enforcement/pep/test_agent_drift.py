@@ -1,5 +1,6 @@
 """What somebody does by hand is seen, said in a sentence, and set right."""
 
+import re
 import time
 
 import pytest
@@ -26,6 +27,7 @@ BY_HAND = {
     "guard changed": "nft 'insert rule inet lychgate-guard forward accept'",
     "routing guard changed": "ip rule del pref 101",
 }
+LEFT = re.compile(r"expires (?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 STRUCTURE = "nft -s -t list table inet lychgate; nft list map inet lychgate targets; nft list map inet lychgate resources"
 SUBTLE = {
     "a map's entry": "nft 'delete element inet lychgate targets { 10.89.65.7 }; "
@@ -137,6 +139,18 @@ def test_deadlines_do_not_creep_through_rebuilds(agent, machine):
     receipts = [(machine.sh(BY_HAND["table changed"]), agent.again(wanted))[1] for _ in range(6)]
     assert [kinds(receipt) for receipt in receipts] == [["table changed"]] * 6
     assert -2 <= time.time() + machine.elements()[ALICE[0]] - deadline <= 0
+
+
+def test_what_outlives_its_deadline_by_half_a_second_is_shortened(agent, machine):
+    wanted = state({ALICE: [FILESHARE]})
+    agent.apply(wanted)
+    deadline = wanted["admissions"][0][2]
+    machine.sh(AGAIN % f"{int((deadline + 0.5 - time.time()) * 1000)}ms")
+    agent.again(wanted)
+    before = time.time()
+    listed = machine.sh(f"nft list set inet lychgate {SET}")
+    minutes, seconds, milliseconds = (int(part) for part in LEFT.search(listed).groups("0"))
+    assert before + minutes * 60 + seconds + milliseconds / 1000 <= deadline + 0.1
 
 
 MAPPED = {
