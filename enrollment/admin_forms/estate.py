@@ -7,7 +7,6 @@ address already) is asked here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import keys, targets
 from enrollment.admin_forms.fields import DurationField, prints, prints_or_breaks
 from enrollment.lifecycle.device_keys import is_private_half
-from enrollment.lifecycle.sound import is_taken
+from enrollment.lifecycle.sound import ENDPOINT, LEADS_THERE, is_an_endpoint, is_taken, leading_to
 from enrollment.models import DeviceKey, Pep, Placement, Resource, ResourcePort
 from enrollment.texts import tidied
 
@@ -69,7 +68,11 @@ class PepForm(PepModelForm):
     def clean_endpoint_host(self) -> str:
         host: str = self.cleaned_data["endpoint_host"]
         if ":" in host or host.replace(".", "").isdigit():
-            return or_sentence(lambda: targets.address(host, V6 if ":" in host else V4))
+            found = or_sentence(lambda: targets.address(host, V6 if ":" in host else V4))
+            resource = leading_to(found)
+            if resource:
+                raise ValidationError(LEADS_THERE.format(resource))
+            return found
         if not all(0 < len(label) <= LONGEST_LABEL and label.strip("-") == label for label in host.split(".")):
             raise ValidationError(_("This is not a host name."))
         return host.lower()
@@ -198,8 +201,8 @@ class PlacementForm(PlacementModelForm):
         if not text:
             return None
         found = or_sentence(lambda: targets.target(text, version, overlay=settings.OVERLAY))
-        if found in {_printed(host) for host in Pep.objects.values_list("endpoint_host", flat=True)}:
-            raise ValidationError(_("This is where a PEP is reached from outside, not a host behind one."))
+        if is_an_endpoint(found):
+            raise ValidationError(ENDPOINT)
         return found
 
     def _overlay(self, pep: Pep, field: str, version: int) -> str:
@@ -224,10 +227,3 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):  # noqa: PLR2004 - what a port is
         raise ValidationError(_("A port is a whole number from 1 to 65535."))
     return int(text)
-
-
-def _printed(host: str) -> str:
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        return host

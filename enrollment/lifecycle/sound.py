@@ -7,6 +7,7 @@ admins cannot each save half of a clash.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,8 @@ from enrollment.texts import is_plain, same_name
 FAMILIES = (4, 6)
 UNPRINTABLE = "It has characters in it that do not print. Use letters, digits and blanks."
 SAME_NAME = "There is one of this name already, but for capital letters."
+ENDPOINT = "This is where a PEP is reached from outside, not a host behind one."
+LEADS_THERE = "{} leads to this address: it is a host behind a PEP."
 
 
 def insist_on_sound(obj: models.Model) -> None:
@@ -44,6 +47,25 @@ def ways_of_others(pep: Pep, field: str, target: str, resource: Resource) -> Ite
     same = Placement.objects.filter(pep=pep, resource__retired_at=None, **{field: target})
     for port in ResourcePort.objects.filter(resource__placements__in=same).exclude(resource=resource.pk).select_related("resource"):
         yield str(port.resource), (port.protocol, port.first, port.last)
+
+
+def is_an_endpoint(target: str) -> bool:
+    """Tell whether this is where devices reach a PEP from outside. A PEP that is named, not numbered, is not recognised."""
+    return target in {printed(host) for host in Pep.objects.values_list("endpoint_host", flat=True)}
+
+
+def leading_to(host: str) -> Resource | None:
+    """Return a resource on offer whose target is this address, or None."""
+    there = models.Q(placements__target_v4=printed(host)) | models.Q(placements__target_v6=printed(host))
+    return Resource.objects.filter(there, retired_at=None).first()
+
+
+def printed(host: str) -> str:
+    """Return an address the one way it is kept; anything else as it is."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return host
 
 
 def _named(obj: AccessPolicy | Group | Resource) -> Iterator[str]:
@@ -80,6 +102,9 @@ def _pep(pep: Pep) -> Iterator[str]:
             targets.prefix(getattr(pep, field), version, overlay=settings.OVERLAY, pools=settings.DEVICE_POOLS, taken=taken)
     except (keys.BadKey, targets.BadAddress) as bad:
         yield str(bad)
+    resource = leading_to(pep.endpoint_host)
+    if resource:
+        yield LEADS_THERE.format(resource)
 
 
 def _placement(placement: Placement) -> Iterator[str]:
@@ -89,6 +114,8 @@ def _placement(placement: Placement) -> Iterator[str]:
         try:
             if target and not (placement.is_on_pep and target == str(targets.own_address(prefix))):
                 targets.target(target, version, overlay=settings.OVERLAY)
+                if is_an_endpoint(target):
+                    yield ENDPOINT
             if overlay:
                 targets.overlay_address(overlay, version, pep_prefix=prefix)
         except targets.BadAddress as bad:

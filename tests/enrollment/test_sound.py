@@ -28,6 +28,7 @@ def save(obj, **changes):
         ({"target_v4": "127.0.0.1"}, "A loopback address"),
         ({"target_v4": "169.254.169.254"}, "Cloud metadata"),
         ({"target_v4": "10.89.0.5"}, "Overlay addresses cannot be targets"),
+        ({"target_v4": "198.51.100.9"}, "where a PEP is reached from outside"),
         ({"target_v6": "fe80::1"}, "A link-local address"),
         ({"overlay_v4": "10.89.99.4"}, "within the PEP's prefix"),
         ({"target_v4": "192.168.89.20"}, "Wiki leads there already, on tcp 445"),
@@ -35,6 +36,7 @@ def save(obj, **changes):
 )
 def test_a_placement_that_no_form_would_take_is_not_kept(changes, because, fileshare, pep, told_peps):
     factories.a_resource("wiki", pep=pep, number=20)
+    factories.a_pep(2, endpoint_host="198.51.100.9")
     placement, events = fileshare.placements.get(), AuditEvent.objects.count()
     with pytest.raises(Refused, match=because):
         save(placement, **changes)
@@ -46,6 +48,12 @@ def test_a_placement_that_no_form_would_take_is_not_kept(changes, because, files
 def test_a_pep_keeps_no_key_that_is_none(key, pep):
     with pytest.raises(Refused):
         save(pep, public_key=key)
+
+
+@pytest.mark.parametrize("host", ["192.168.89.10", "fd00:89:0::a"])
+def test_a_pep_is_not_reached_where_a_resource_leads(host, fileshare, pep):
+    with pytest.raises(Refused, match="Fileshare leads to this address"):
+        save(pep, endpoint_host=host)
 
 
 @pytest.mark.parametrize("name", ["FILESHARE", "fileshare", "\uff26ileshare", "Wi\u202eki", "Wi\nki", "\u3164"])

@@ -79,6 +79,8 @@ BAD_PEPS = [
     ("endpoint_host", "a..b", "This is not a host name."),
     ("endpoint_host", "10.0.0.256", "This is not an IPv4 address."),
     ("endpoint_host", "vpn:51820", "Write an address"),
+    ("endpoint_host", "192.168.89.10", "Fileshare leads to this address"),
+    ("endpoint_host", "FD00:89:0::A", "Fileshare leads to this address"),
     ("endpoint_port", "0", "greater than or equal to 1"),
     ("endpoint_port", "65536", "less than or equal to 65535"),
     ("public_key", "A" * 43 + "=", "This key protects nothing"),
@@ -104,7 +106,7 @@ BAD_PEPS = [
 
 
 @pytest.mark.parametrize(("field", "text", "sentence"), BAD_PEPS)
-def test_a_bad_pep_is_refused_at_its_field(field, text, sentence, pep):
+def test_a_bad_pep_is_refused_at_its_field(field, text, sentence, fileshare):
     assert sentence in str(PepForm(a_pep_form(**{field: text})).errors[field])
 
 
@@ -203,6 +205,8 @@ BAD_TARGETS = [
     ("target_v4", "240.0.0.1", "This address is reserved"),
     ("target_v4", "10.89.0.5", "Overlay addresses cannot be targets."),
     ("target_v4", "10.89.65.1", "Overlay addresses cannot be targets."),
+    ("target_v4", "10.89.0.0", "Overlay addresses cannot be targets."),
+    ("target_v4", "10.89.66.1", "Overlay addresses cannot be targets."),
     ("target_v4", "198.51.100.9", "where a PEP is reached from outside"),
     ("target_v4", "192.168.89.10", "Fileshare leads there already, on tcp 445."),
     ("target_v4", "", "Say where it leads"),
@@ -217,6 +221,8 @@ BAD_TARGETS = [
     ("target_v6", "64:ff9b::a00:1", "stands for another one"),
     ("target_v6", "2002:a00:1::", "stands for another one"),
     ("target_v6", "fd89::7", "Overlay addresses cannot be targets."),
+    ("target_v6", "fd89:0:0:1::1", "Overlay addresses cannot be targets."),
+    ("target_v6", "2001:DB8:0:0::9", "where a PEP is reached from outside"),
     ("target_v6", "10.0.0.1", "here goes IPv6"),
     ("overlay_v4", "10.89.66.4", "within the PEP's prefix, 10.89.65.0/24"),
     ("overlay_v4", "10.89.65.1", "the PEP's own, or the network's"),
@@ -230,6 +236,7 @@ BAD_TARGETS = [
 def test_each_bad_placement_is_refused_at_its_field(admin, fileshare, policy, url, everything):
     pep = fileshare.placements.get().pep
     Pep.objects.update(endpoint_host="198.51.100.9")
+    factories.a_pep(2, endpoint_host="2001:db8::9")
     before, form = everything(), a_resource_form(policy, pep, ports=[("tcp", "445", "")])
     for at, (field, text, _sentence) in enumerate(BAD_TARGETS):
         row = {"pep": pep.pk, "target_v4": "192.168.89.77", "target_v6": "", "overlay_v4": "", "overlay_v6": "", field: text}
