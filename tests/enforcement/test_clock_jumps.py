@@ -10,10 +10,10 @@ from enforcement import turns
 from enforcement.tasks import reconcile_pep
 from enrollment import clock
 from enrollment.models import LatestMoment
+from tests.enforcement.world import BOTH
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
-BOTH = {"10.89.0.2", "fd89::2"}
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from enforcement.models import PepStatus
 from tests import factories
+from tests.enforcement.world import BOTH
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
-BOTH = {"10.89.0.2", "fd89::2"}
 
 
 def run(*arguments):

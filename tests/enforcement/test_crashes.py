@@ -5,11 +5,11 @@ import pytest
 from enforcement import transport
 from enforcement.models import Drift
 from tests.enforcement.pep.agents import PYTHON
+from tests.enforcement.world import BOTH
 from tests.lab import TOOLS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
-BOTH = {"10.89.0.2", "fd89::2"}
 POINTS = ["before reading the kernel 1", "after the order 1", "after commit 1", "after wg set 1", "after the memory is settled 1"]
 CLOSING = ["after the order 1", "after commit 1", "after forgetting flows 1", "half of the receipt 1"]
 

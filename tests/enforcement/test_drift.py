@@ -8,10 +8,10 @@ from django.utils import timezone
 from enforcement.models import Drift
 from enrollment.models import AuditEvent
 from tests.enforcement.pep.agents import SET, key
+from tests.enforcement.world import BOTH
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
-BOTH = {"10.89.0.2", "fd89::2"}
 AGAIN = f"nft 'delete element inet lychgate {SET} {{ 10.89.0.2 }}; add element inet lychgate {SET} {{ 10.89.0.2 timeout %s }}'"
 STRANGER = key(77)
 # A line for root's shell, and for each thing that was found its kind and how its sentence begins.

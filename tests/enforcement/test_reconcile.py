@@ -14,13 +14,11 @@ from enforcement.rows import GOES_ON
 from enrollment import lifecycle
 from enrollment.models import AuditEvent
 from tests import factories
+from tests.enforcement.world import BOTH
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
 SECOND = timedelta(seconds=1)
-
-
-BOTH = {"10.89.0.2", "fd89::2"}
 
 
 def test_approved_is_in_force_only_after_the_kernel_said_so(world):

@@ -8,9 +8,9 @@ from django.utils import timezone
 from enforcement.reconcile import reconcile
 from enrollment import lifecycle
 from tests import factories
+from tests.enforcement.world import BOTH
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
-BOTH = {"10.89.0.2", "fd89::2"}
 
 
 def ask(world, **more):

@@ -9,11 +9,11 @@ from enforcement.reconcile import reconcile
 from enrollment import lifecycle
 from enrollment.models import AuditEvent
 from tests import factories
+from tests.enforcement.world import BOTH
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
 PHONE = {"10.89.0.3", "fd89::3"}
-LAPTOP = {"10.89.0.2", "fd89::2"}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def look(world):
 
 def test_a_grant_is_in_force_and_a_revoke_confirmed_though_nothing_else_is_read(settled):
     grant = settled.grant()
-    assert (look(settled).error, settled.row(grant).state, settled.gateway.admitted()) == ("", "in_force", LAPTOP)
+    assert (look(settled).error, settled.row(grant).state, settled.gateway.admitted()) == ("", "in_force", BOTH)
     settled.revoke(grant)
     assert (look(settled).error, settled.row(grant).state, settled.gateway.admitted()) == ("", "gone", set())
     assert settled.gateway.peers() == {}
@@ -59,7 +59,7 @@ def test_a_device_keeps_what_another_grant_gives_it(settled):
     look(settled)
     settled.revoke(ended)
     look(settled)
-    assert (settled.gateway.admitted("wiki"), settled.gateway.admitted()) == (LAPTOP, set())
+    assert (settled.gateway.admitted("wiki"), settled.gateway.admitted()) == (BOTH, set())
     assert (settled.row(kept).state, settled.row(ended).state) == ("in_force", "gone")
 
 
@@ -141,7 +141,7 @@ def test_what_somebody_put_there_meanwhile_is_told_by_the_next_look_at_everythin
     assert not Drift.objects.exists()
     settled.reconcile()
     assert [drift.words for drift in Drift.objects.all()] == ["10.89.0.99 was added to device-access-to-fileshare by hand; removed"]
-    assert settled.gateway.admitted() == LAPTOP | PHONE
+    assert settled.gateway.admitted() == BOTH | PHONE
 
 
 def test_it_costs_a_constant_number_of_queries(settled, django_assert_max_num_queries):

@@ -25,12 +25,12 @@ from enrollment import lifecycle
 from enrollment.models import AuditEvent, Grant
 from portal.demo.processes import Part
 from tests import factories
+from tests.enforcement.world import BOTH
 from tests.postgresql import ROOT, Cluster
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
 PATIENCE = 15.0
-BOTH = {"10.89.0.2", "fd89::2"}
 
 
 class Site:

@@ -8,6 +8,8 @@ from enforcement.reconcile import reconcile
 from enrollment import lifecycle
 from tests import factories
 
+BOTH = {"10.89.0.2", "fd89::2"}  # the addresses of the first device, which is alice's laptop
+
 
 class World:
     """Alice's laptop, bob who answers, the fileshare behind pep-1, and the present moment."""

@@ -14,3 +14,15 @@ def browse():
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def as_erin(client, erin):
+    client.force_login(erin)
+    return client

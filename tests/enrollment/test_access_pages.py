@@ -13,6 +13,7 @@ from enforcement.models import Enforcement
 from enrollment import lifecycle
 from enrollment.models import AccessRequest, Device, Grant
 from tests import factories
+from tests.enrollment.pages import without_token
 
 
 @pytest.fixture
@@ -31,24 +32,8 @@ def grant(asked, bob, now):
     return lifecycle.approve(asked, reviewer=bob, now=now)
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
-def as_erin(client, erin):
-    client.force_login(erin)
-    return client
-
-
 def form(device, **values):
     return {"devices": [device.pk], "duration": "3600", "minutes": "", "reason": "quarterly report", "ticket": "", **values}
-
-
-def without_token(page):
-    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page.text)
 
 
 def ask(client, resource, device, **values):

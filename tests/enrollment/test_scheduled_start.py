@@ -109,12 +109,6 @@ def test_an_approver_cannot_go_beyond_the_rolling_total_either(alice, bob, lapto
         lifecycle.approve(asked, reviewer=bob, now=later(120))
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def typed(moment):
     return f"{moment:%Y-%m-%dT%H:%M}"
 
