@@ -80,3 +80,10 @@ def test_what_is_gone_while_its_peer_is_not_stays_unconfirmed(lie, grant):
     assert (Enforcement.objects.get().state, Enforcement.objects.get().gone_at) == ("ending", None)
     lie()
     assert Enforcement.objects.get().state == "gone"
+
+
+def test_a_receipt_in_the_name_of_another_pep_says_nothing_of_either(lie, grant):
+    other = factories.a_pep(2, now=timezone.now())
+    assert "another PEP answered: pep-2" in lie("if asked['verb'] == 'apply': receipt['pep'] = 'pep-2'").error
+    assert (Enforcement.objects.get().state, Receipt.objects.count()) == ("wanted", 0)
+    assert not PepStatus.objects.filter(pk=other.pk).exclude(reached_at=None).exists()

@@ -101,6 +101,7 @@ def test_an_argv_that_does_not_exist_is_a_sentence(settings):
         ("hear(); say([]); time.sleep(9)", "not a JSON object"),
         ("hear(); say({'kind': 'error', 'why': ['this is pep-2']}); time.sleep(9)", "refused the request: this is pep-2"),
         ("hear(); say({**HELLO, 'pep': 'pep-2'}); time.sleep(9)", "another PEP answered: pep-2"),
+        ("hear(); say(HELLO); hear(); say({**RECEIPT, 'pep': 'pep-2'}); time.sleep(9)", "another PEP answered: pep-2"),
         ("hear(); say({**HELLO, 'generation': -1}); time.sleep(9)", "generation is not a whole number"),
         ("hear(); say({**HELLO, 'generation': True}); time.sleep(9)", "generation is not a whole number"),
         ("hear(); say({**HELLO, 'now': float('nan')}); time.sleep(9)", "now is not a number"),

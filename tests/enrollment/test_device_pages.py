@@ -7,31 +7,16 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from enforcement.models import Enforcement
+from enforcement.models import Enforcement, Handshake
 from enrollment.models import Device, DeviceKey
 from tests import factories
+from tests.enrollment.pages import without_token
 
 LOW_ORDER = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
-def as_erin(client, erin):
-    client.force_login(erin)
-    return client
-
-
 def form(**values):
     return {"name": "Work laptop", "kind": "laptop", "way": "pasted", "public_key": factories.a_key(), "once": str(uuid4()), **values}
-
-
-def without_token(page):
-    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page.text)
 
 
 def enrol(client, **values):
@@ -128,6 +113,13 @@ def test_a_new_key_replaces_the_old_one(as_alice, laptop):
     laptop.refresh_from_db()
     assert laptop.public_key == key
     assert DeviceKey.objects.filter(device=laptop).count() == 2
+
+
+def test_a_device_page_says_where_and_when_it_was_last_heard(as_alice, laptop, pep):
+    there = reverse("device", args=[laptop.pk])
+    assert "Not heard from yet" in as_alice.get(there).text
+    Handshake.objects.create(device=laptop, pep=pep, at=factories.NOW)
+    assert 'pep-1: <time datetime="2026-03-02T09:00:00Z"' in as_alice.get(there).text
 
 
 def test_a_suspended_device_is_cut_off_and_may_come_back(as_alice, laptop):

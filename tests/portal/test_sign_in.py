@@ -2,8 +2,12 @@
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
 
-from enrollment.models import IdentityProof, User
+from enrollment import lifecycle
+from enrollment.models import Device, IdentityProof, User
+from tests import factories
 
 HOME = "http://localhost:8000/"
 SIGN_IN = "http://localhost:8000/accounts/oidc/login/"
@@ -129,6 +133,15 @@ def test_signing_out_ends_the_session_here_and_at_the_provider(demo_portal, brow
     assert "Who are you?" in browser.press(browser.get(SIGN_IN)).text
 
 
+def test_a_copy_of_the_session_ends_with_signing_out_too(demo_portal, browser):
+    browser.sign_in("alice")
+    copy = Client(HTTP_HOST="localhost:8000")
+    copy.cookies["lychgate-session"] = browser.portal.cookies["lychgate-session"].value
+    assert copy.get("/").status_code == 200
+    browser.press(browser.get("http://localhost:8000/accounts/logout/"))
+    assert (copy.get("/").status_code, Session.objects.count()) == (302, 0)
+
+
 def test_signing_out_works_while_the_provider_is_away(demo_portal, browser):
     browser.sign_in("alice")
     demo_portal.OIDC_ISSUER = "http://localhost:1"
@@ -150,6 +163,18 @@ def test_a_disabled_person_is_out_at_the_next_request_and_stays_out(demo_portal,
     assert page.status == 401
     assert "Your account here is disabled" in page.text
     assert browser.get(HOME).path == "/accounts/oidc/login/"
+
+
+def test_who_was_disabled_and_is_let_in_again_finds_their_device_as_it_was(demo_portal, browser):
+    browser.sign_in("alice")
+    alice, now = User.objects.get(), timezone.now()
+    laptop = factories.a_device(alice, "Old laptop", now=now)
+    lifecycle.disable_user(alice, actor=None, now=now)
+    lifecycle.enable_user(alice, actor=None, now=now)
+    browser.sign_in("alice")
+    page = browser.get(f"{HOME}devices/{laptop.pk}/")
+    assert ("Old laptop" in page.text, laptop.public_key in page.text) == (True, True)
+    assert Device.objects.get().condition == "enrolled"
 
 
 def test_pages_about_signing_in_are_not_kept_by_caches(demo_portal, browser):

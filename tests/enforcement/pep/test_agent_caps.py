@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.enforcement.pep.agents import ALICE, EMPTY, ERIN, FILESHARE, WIKI, check_in_force, key, placement, state
+from tests.lab import PEP_LAN
 
 pytestmark = pytest.mark.lab
 
@@ -13,6 +14,8 @@ PLACEMENTS = {
     "a target outside the prefixes": ({"target_v4": "172.16.0.1"}, "172.16.0.1 tcp 445-445"),
     "a forbidden target": ({"target_v4": "192.168.89.250"}, "192.168.89.250, which this PEP's owner forbids"),
     "the metadata service": ({"target_v4": "169.254.169.254"}, "169.254.169.254, which this PEP's owner forbids"),
+    "the PEP's own address on its LAN": ({"target_v4": "192.168.89.1"}, "192.168.89.1, which this PEP's owner forbids"),
+    "the PEP's own address on its LAN, in IPv6": ({"target_v6": "2001:db8:89::1"}, "2001:db8:89::1, which this PEP's owner forbids"),
     "another device": ({"target_v4": "10.89.0.9"}, "10.89.0.9, which this PEP's owner forbids"),
     "a port that is not allowed": ({"ports": [["tcp", 22, 22]]}, "tcp 22-22"),
     "a range that reaches too far": ({"ports": [["tcp", 400, 500]]}, "tcp 400-500"),
@@ -25,7 +28,7 @@ CAPS = {
         {"prefix": "192.168.89.0/24", "ports": [["tcp", 100, 450]]},
         {"prefix": "2001:db8:89::/64", "ports": [["tcp", 100, 450]]},
     ],
-    "forbidden_targets": ["169.254.0.0/16", "192.168.89.250/32"],
+    "forbidden_targets": ["169.254.0.0/16", "192.168.89.250/32", *PEP_LAN],
 }
 
 
