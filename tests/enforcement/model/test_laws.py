@@ -8,7 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.enforcement.model.machine_rules import Machine
 
-EXAMPLES, STEPS = (12, 300), (30, 60)
+EXAMPLES, STEPS = (12, 120), (30, 60)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
@@ -26,7 +26,7 @@ def run(machine, world, *, examples, steps, counts=None, **more):
     run_state_machine_as_test(lambda: machine(world, counts), settings=chosen)
 
 
-FLOORS = {  # what the few runs must have been through, or they show little; what is rare there happens with --full
+FLOORS = {  # what the few runs must have been through, or they show little
     "grants": 15,
     "live": 60,
     "unions": 20,
@@ -41,10 +41,22 @@ FLOORS = {  # what the few runs must have been through, or they show little; wha
     "told by the log": 30,
     "elements seen": 200,
 }
+RARE = {  # what the many runs must have been through besides; by chance the few are not
+    "begins by time": 5,
+    "suspensions with a live grant": 20,
+    "disabled with a live grant": 5,
+    "boots with something held": 20,
+    "ended by the kernel alone": 5,
+    "answered twice": 20,
+    "grants by a stand-in": 10,
+    "break_glass": 4,
+    "approve_device": 2,
+}
 
 
 def test_the_laws_hold_over_whatever_happens(model, rounds):
     counts = Counter()
     run(Machine, model, examples=rounds(*EXAMPLES), steps=rounds(*STEPS), counts=counts, derandomize=rounds(few=True, many=False))
-    too_few = {what: counts[what] for what, floor in FLOORS.items() if counts[what] < floor}
+    floors = rounds(FLOORS, FLOORS | RARE)
+    too_few = {what: counts[what] for what, floor in floors.items() if counts[what] < floor}
     assert not too_few, counts
