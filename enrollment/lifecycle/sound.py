@@ -55,8 +55,12 @@ def is_an_endpoint(target: str) -> bool:
 
 
 def leading_to(host: str) -> Resource | None:
-    """Return a resource on offer whose target is this address, or None."""
-    there = models.Q(placements__target_v4=printed(host)) | models.Q(placements__target_v6=printed(host))
+    """Return a resource on offer whose target is this address; None also where it is a name, which leads nobody knows where."""
+    try:
+        address = str(ip_address(host))
+    except ValueError:
+        return None
+    there = models.Q(placements__target_v4=address) | models.Q(placements__target_v6=address)
     return Resource.objects.filter(there, retired_at=None).first()
 
 
