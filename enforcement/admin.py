@@ -1,13 +1,17 @@
 """What machines wrote, for admins and auditors to read; nobody changes it here."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
 
+from enforcement import pep_page
 from enforcement.models import Drift, Enforcement, PepStatus, Receipt
 from enforcement.witnesses import of_peps
 from enrollment.admin.log import AuditEventAdmin
-from enrollment.admin.mixins import Frozen, RowAdmin
+from enrollment.admin.mixins import Frozen, RowAdmin, history_of
 from enrollment.chain import Witness
 from enrollment.models import AuditEvent
 
@@ -25,10 +29,20 @@ class WitnessedLogAdmin(AuditEventAdmin):
 
 @admin.register(PepStatus)
 class PepStatusAdmin(Frozen, RowAdmin):
+    """How each PEP is: one line a PEP, and a page with all there is to know of it."""
+
+    change_form_template = "admin/enforcement/pep.html"
     list_display = ["pep", "error", "failing_since", "agreed_at", "reached_at", "generation", "agent_version", "skew_seconds"]
     list_select_related = ["pep"]
     search_fields = ["pep__name"]
     ordering = ["pep__name"]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        status = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
+        context = {"title": status, "subtitle": "", "page": pep_page.page_of(status), "history": history_of(status.pep)} if status else {}
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
 
 @admin.register(Enforcement)

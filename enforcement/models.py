@@ -23,6 +23,7 @@ class PepStatus(models.Model):
     busy_until = models.DateTimeField()
     due_at = models.DateTimeField(db_index=True)
     reached_at = models.DateTimeField(null=True)
+    unreached_since = models.DateTimeField(null=True)  # no answer since a pass that began then
     agreed_at = models.DateTimeField(null=True)  # the kernel held what was wanted, all of it
     failing_since = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
@@ -35,7 +36,7 @@ class PepStatus(models.Model):
         verbose_name_plural = _("PEP statuses")
 
     def __str__(self) -> str:
-        return f"{self.pep}: {self.error or 'well'}"
+        return str(self.pep)
 
 
 class Touched(models.Model):

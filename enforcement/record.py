@@ -26,7 +26,6 @@ from enrollment import audit
 from enrollment.models import Pep
 
 MOST_DRIFTS = 100  # of one pass; a PEP that reports more has said enough
-SKEW_SECONDS = 5.0
 MOST_BEHIND = 10**9  # passes: decades of them
 
 Ended = tuple[str, datetime]  # the error, and when the next pass is due
@@ -40,6 +39,7 @@ def reached(
     error, failures = _complaint(pep, desired, answer), 0 if receipt.is_whole else before.failures + 1
     values: dict[str, Any] = {
         "reached_at": at,
+        "unreached_since": None,
         "agent_version": receipt.agent,
         "skew_seconds": round(receipt.now - at.timestamp(), 3),
         "generation": _catch_up(turn.generation, answer.hello.generation),
@@ -70,6 +70,7 @@ def reached(
 def unreached(turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enforcement], error: str, at: datetime) -> Ended:
     """Write down that the PEP gave no receipt. What was in force stays so until the deadline that was read back."""
     with transaction.atomic():
+        PepStatus.objects.filter(pk=pep.pk, generation=turn.generation, unreached_since=None).update(unreached_since=turn.began)
         ended = unread(turn, error, at)
         if PepStatus.objects.filter(pk=pep.pk, generation=turn.generation).exists():
             standing.settle(rows, desired, standing.Seen(at, error=error))

@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.db import IntegrityError, models
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -127,13 +129,20 @@ class PepAdmin(EstateAdmin):
         self.message_user(request, next_step % {"pep": obj.name}, messages.WARNING)
         return super().response_add(request, obj, post_url_continue)
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        state = reverse("admin:enforcement_pepstatus_change", args=[object_id])
+        return super().change_view(request, object_id, form_url, {"state_url": state, **(extra_context or {})})
+
     @admin.display(description=_("state"))
     def health(self, pep: Pep) -> str:
-        """Read through the relation: machines write that table."""
+        """Read through the relation, and lead to its page: machines write that table."""
         status = getattr(pep, "status", None)
-        if status is None or not (status.error or status.agreed_at):
-            return gettext("not reached yet")
-        return status.error or gettext("held what is wanted on %(when)s") % {"when": in_words(status.agreed_at)}
+        words = gettext("not reached yet")
+        if status and (status.error or status.agreed_at):
+            words = status.error or gettext("held what is wanted on %(when)s") % {"when": in_words(status.agreed_at)}
+        return format_html('<a href="{}">{}</a>', reverse("admin:enforcement_pepstatus_change", args=[pep.pk]), words) if status else words
 
     @admin.display(description=_("endpoint"))
     def endpoint(self, pep: Pep) -> str:

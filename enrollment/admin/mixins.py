@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -89,6 +90,16 @@ class Shared(Frozen):
         return facts.opens_admin(viewer(request), clock.of(request))
 
 
+def history_of(row: models.Model) -> str:
+    """Return the address of all that the audit log says of a row."""
+    return _history(str(row._meta.model_name), str(row.pk))
+
+
+def _history(subject_type: str, subject_id: str) -> str:
+    query = urlencode({"subject_type": subject_type, "subject_id": subject_id})
+    return f"{reverse('admin:enrollment_auditevent_changelist')}?{query}"
+
+
 class RowAdmin(Rows):
     """What all our lists share: a look of our own, no counting of whole tables, no history of Django's."""
 
@@ -106,8 +117,7 @@ class RowAdmin(Rows):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Lead to the row's history in the audit log, for those who may read that."""
-        query = urlencode({"subject_type": str(self.opts.model_name), "subject_id": object_id})
-        history = reverse("admin:enrollment_auditevent_changelist") + "?" + query if reads_all(request) else ""
+        history = _history(str(self.opts.model_name), object_id) if reads_all(request) else ""
         return super().change_view(request, object_id, form_url, {"history": history, **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:

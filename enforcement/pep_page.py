@@ -1,0 +1,108 @@
+"""What the admin's page of one PEP says: how it is, what it lacks and why, and what was done to it by hand.
+
+Read in a fixed number of queries, whatever the PEP holds; nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from enforcement.models import Drift, Enforcement, PepStatus, Receipt
+from enforcement.versions import why_too_old
+from enrollment.models import AuditEvent, Pep
+from enrollment.policy import in_words, seconds_in_words
+
+MOST_ROWS = 50
+MOST_DRIFTS = 10
+SKEW_SECONDS = 5.0  # more than a clock's upkeep
+State = Enforcement.State
+
+
+@dataclass(frozen=True)
+class PepPage:
+    """All of it. `obstacles` are what somebody must look at, in words."""
+
+    pep: Pep
+    status: PepStatus
+    obstacles: Sequence[str]
+    receipt: Receipt | None
+    rows: Sequence[Enforcement]
+    has_more_rows: bool
+    drifts: Sequence[Drift]
+    changed: AuditEvent | None
+    clock: str
+    lease: str
+
+
+def page_of(status: PepStatus) -> PepPage:
+    """Return what to show of a PEP."""
+    pep = status.pep
+    rows = list(not_as_wanted(pep)[: MOST_ROWS + 1])
+    changes = AuditEvent.objects.filter(subject_type="pep", subject_id=pep.pk, verb__in=("pep.added", "pep.changed"))
+    return PepPage(
+        pep=pep,
+        status=status,
+        obstacles=_obstacles(status),
+        receipt=Receipt.objects.filter(pep=pep).first(),
+        rows=rows[:MOST_ROWS],
+        has_more_rows=len(rows) > MOST_ROWS,
+        drifts=list(Drift.objects.filter(pep=pep)[:MOST_DRIFTS]),
+        changed=changes.order_by("-seq").first(),
+        clock=_clock(status.skew_seconds),
+        lease=_lease(status),
+    )
+
+
+def not_as_wanted(pep: Pep) -> QuerySet[Enforcement]:
+    """Return what is wanted and not read to be in force, or was to end and is not read to be gone; the longest waiting first."""
+    rows = Enforcement.objects.filter(pep=pep).exclude(state=State.GONE).exclude(state=State.IN_FORCE, error="")
+    return rows.select_related("grant__user", "grant__resource", "device").order_by("wanted_at", "pk")
+
+
+def why_skewed(skew: float | None) -> str:
+    """Return a sentence for a clock that is more than SKEW_SECONDS off; an empty one for all others."""
+    if skew is None or abs(skew) <= SKEW_SECONDS:
+        return ""
+    off = f"{abs(skew):.0f}"
+    if skew > 0:
+        return _("Its clock is %(off)s s ahead: access there ends too early by as much. Let the PEP keep its time by NTP.") % {"off": off}
+    return _("Its clock is %(off)s s behind: access there ends by the portal's clock. Let the PEP keep its time by NTP.") % {"off": off}
+
+
+def _obstacles(status: PepStatus) -> tuple[str, ...]:
+    reach = ""
+    if status.unreached_since:
+        reach = _("Not reachable since %(when)s: %(error)s") % {"when": in_words(status.unreached_since), "error": status.error}
+    elif status.failing_since:
+        reach = _("It does not hold what is wanted since %(when)s: %(error)s") % {
+            "when": in_words(status.failing_since),
+            "error": status.error,
+        }
+    found = (reach or status.error, why_skewed(status.skew_seconds), why_too_old(status.pep.name, status.agent_version))
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _clock(skew: float | None) -> str:
+    if skew is None:
+        return _("not compared yet")
+    if abs(skew) < 1:
+        return _("the same as the portal's, to a second")
+    ahead_or_behind = _("%(off).1f s ahead of the portal's") if skew > 0 else _("%(off).1f s behind the portal's")
+    return ahead_or_behind % {"off": abs(skew)}
+
+
+def _lease(status: PepStatus) -> str:
+    """Say how long a PEP that cannot be reached may keep access after a revoke: what it holds ends a lease after it was last renewed."""
+    seconds = status.pep.lease_seconds
+    if not seconds:
+        return _("None: a PEP that cannot be reached keeps access after a revoke until its deadline.")
+    words = _("A PEP that cannot be reached keeps access after a revoke for %(lease)s at most.") % {"lease": seconds_in_words(seconds)}
+    if not status.unreached_since or not status.reached_at:
+        return words
+    end = status.reached_at + timedelta(seconds=seconds)
+    return words + " " + _("What it holds now ends by %(when)s.") % {"when": in_words(end)}
