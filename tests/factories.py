@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.conf import settings
 from django.contrib.auth.models import Group
 
-from enrollment import keys, lifecycle
+from enrollment import keys, lifecycle, ssh_keys
 from enrollment.models import AccessPolicy, Pep, Placement, Resource, ResourcePort, User
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -51,6 +51,11 @@ def a_pair(*, looks_private=False):
         private, public = base64.b64encode(raw).decode(), base64.b64encode(public).decode()
         if keys.looks_private(public) == looks_private:
             return private, public
+
+
+def an_ssh_key(seed):
+    """A public key as OpenSSH writes it: the same for the same seed."""
+    return f"ssh-ed25519 {base64.b64encode(ssh_keys.HEAD + hashlib.sha256(seed.encode()).digest()).decode()}"
 
 
 def a_group(name):

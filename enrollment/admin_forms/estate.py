@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import keys, targets
+from enrollment import keys, ssh_keys, targets
 from enrollment.admin_forms.fields import DurationField, prints, prints_or_breaks
 from enrollment.lifecycle.device_keys import is_private_half
 from enrollment.lifecycle.sound import ENDPOINT, LEADS_THERE, is_an_endpoint, is_taken, leading_to
@@ -51,33 +51,46 @@ class PepForm(PepModelForm):
         help_text=_("How long the PEP keeps access while the portal cannot reach it, such as 8 h. Empty: until each deadline."),
     )
 
+    ssh_host_key = forms.CharField(
+        label=_("SSH host key"),
+        required=False,
+        max_length=ssh_keys.LONGEST,
+        help_text=_("The line that the script prints, ssh-ed25519 AAAA... Copy it from the gateway's own screen."),
+    )
+
     is_public = forms.BooleanField(
         label=_("I have checked: it is the public key"), required=False, help_text=_("Only for a key that looks like a private one.")
     )
 
     class Meta:
         model = Pep
-        fields = ["name", "endpoint_host", "endpoint_port", "public_key", "prefix_v4", "prefix_v6", "lease_seconds", "is_enabled"]
+        fields = [
+            *("name", "endpoint_host", "endpoint_port", "public_key", "prefix_v4", "prefix_v6", "lease_seconds"),
+            *("ssh_host", "ssh_port", "ssh_host_key", "is_enabled"),
+        ]
         help_texts = {
             "name": _("Fixed once saved: the gateway knows itself by it. a-z, 0-9 and -."),
-            "public_key": _("What `wg pubkey` prints on the gateway. Its private key never leaves it."),
+            "public_key": _("What the script of bootstrap_pep prints on the gateway. Empty until then."),
             "prefix_v4": _("A part of the overlay that belongs to this PEP alone, such as 10.89.65.0/24."),
             "prefix_v6": _("Likewise, such as fd89:0:0:1::/64."),
+            "ssh_host": _("Where the workers reach it. Empty where they have another way: LYCHGATE_PEP_ARGV."),
         }
 
     def clean_endpoint_host(self) -> str:
-        host: str = self.cleaned_data["endpoint_host"]
-        if ":" in host or host.replace(".", "").isdigit():
-            found = or_sentence(lambda: targets.address(host, V6 if ":" in host else V4))
-            resource = leading_to(found)
-            if resource:
-                raise ValidationError(LEADS_THERE.format(resource))
-            return found
-        if not all(0 < len(label) <= LONGEST_LABEL and label.strip("-") == label for label in host.split(".")):
-            raise ValidationError(_("This is not a host name."))
-        return host.lower()
+        return _host(self.cleaned_data["endpoint_host"])
 
-    def clean_public_key(self) -> str:
+    def clean_ssh_host(self) -> str:
+        return _host(self.cleaned_data["ssh_host"]) if self.cleaned_data["ssh_host"] else ""
+
+    def clean_ssh_host_key(self) -> str:
+        try:
+            return ssh_keys.check(self.cleaned_data["ssh_host_key"]) if self.cleaned_data["ssh_host_key"] else ""
+        except keys.BadKey as bad:
+            raise ValidationError(str(bad)) from bad
+
+    def clean_public_key(self) -> str | None:
+        if not self.cleaned_data["public_key"]:
+            return None
         try:
             key = keys.check(self.cleaned_data["public_key"])
         except keys.BadKey as bad:
@@ -221,6 +234,19 @@ class PlacementForm(PlacementModelForm):
         mine = {f"{kind}_v{version}" for kind in ("target", "overlay") for version in (V4, V6)}
         known: set[str] = super()._get_validation_exclusions()  # type: ignore[misc] # Django has it, its stubs do not
         return known | mine if self.errors else known
+
+
+def _host(host: str) -> str:
+    """Return where a PEP is reached, a name or an address to which no resource leads."""
+    if ":" in host or host.replace(".", "").isdigit():
+        found = or_sentence(lambda: targets.address(host, V6 if ":" in host else V4))
+        resource = leading_to(found)
+        if resource:
+            raise ValidationError(LEADS_THERE.format(resource))
+        return found
+    if not all(0 < len(label) <= LONGEST_LABEL and label.strip("-") == label for label in host.split(".")):
+        raise ValidationError(_("This is not a host name."))
+    return host.lower()
 
 
 def _port(text: str) -> int:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 
-from enrollment import keys, targets
+from enrollment import keys, ssh_keys, targets
 from enrollment.lifecycle.device_keys import is_private_half
 from enrollment.lifecycle.outcomes import Refused
 from enrollment.models import AccessPolicy, DeviceKey, Pep, Placement, Resource, ResourcePort
@@ -50,8 +50,8 @@ def ways_of_others(pep: Pep, field: str, target: str, resource: Resource) -> Ite
 
 
 def is_an_endpoint(target: str) -> bool:
-    """Tell whether this is where devices reach a PEP from outside. A PEP that is named, not numbered, is not recognised."""
-    return target in {printed(host) for host in Pep.objects.values_list("endpoint_host", flat=True)}
+    """Tell whether this is where devices, or workers, reach a PEP from outside. One that is named, not numbered, is not recognised."""
+    return target in {printed(host) for hosts in Pep.objects.values_list("endpoint_host", "ssh_host") for host in hosts}
 
 
 def leading_to(host: str) -> Resource | None:
@@ -95,18 +95,20 @@ def _resource(resource: Resource) -> Iterator[str]:
 def _pep(pep: Pep) -> Iterator[str]:
     others = Pep.objects.exclude(pk=pep.pk)
     try:
-        key = keys.check(pep.public_key)
-        if is_private_half(key):
+        key = keys.check(pep.public_key) if pep.public_key else None
+        if key and is_private_half(key):
             yield keys.PRIVATE
-        if DeviceKey.objects.filter(public_key=key).exists():
+        if key and DeviceKey.objects.filter(public_key=key).exists():
             yield keys.KNOWN_ALREADY
+        if pep.ssh_host_key and ssh_keys.check(pep.ssh_host_key) != pep.ssh_host_key:
+            yield ssh_keys.NOT_A_KEY
         for version in FAMILIES:
             field = f"prefix_v{version}"
             taken = others.values_list("name", field)
             targets.prefix(getattr(pep, field), version, overlay=settings.OVERLAY, pools=settings.DEVICE_POOLS, taken=taken)
     except (keys.BadKey, targets.BadAddress) as bad:
         yield str(bad)
-    resource = leading_to(pep.endpoint_host)
+    resource = leading_to(pep.endpoint_host) or leading_to(pep.ssh_host)
     if resource:
         yield LEADS_THERE.format(resource)
 

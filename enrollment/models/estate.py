@@ -33,7 +33,7 @@ class Pep(models.Model):
     endpoint_port = models.PositiveIntegerField(
         _("endpoint port"), default=51820, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
-    public_key = models.CharField(_("WireGuard public key"), max_length=44, unique=True)
+    public_key = models.CharField(_("WireGuard public key"), max_length=44, unique=True, null=True, blank=True)  # None: not confirmed yet
     prefix_v4 = models.CharField(_("IPv4 prefix of its resources"), max_length=18, unique=True)
     prefix_v6 = models.CharField(_("IPv6 prefix of its resources"), max_length=43, unique=True)
     lease_seconds = models.PositiveIntegerField(
@@ -41,6 +41,9 @@ class Pep(models.Model):
         default=28800,
         help_text=_("Seconds that the PEP keeps access when it cannot be reached; 0 keeps it until the deadline."),
     )
+    ssh_host = models.CharField(_("SSH host"), max_length=253, blank=True, validators=[host_validator])  # none: LYCHGATE_PEP_ARGV
+    ssh_port = models.PositiveIntegerField(_("SSH port"), default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    ssh_host_key = models.CharField(_("SSH host key"), max_length=100, blank=True)  # none: not confirmed yet
     is_enabled = models.BooleanField(_("enabled"), default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

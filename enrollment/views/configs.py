@@ -36,6 +36,7 @@ def _client_peers() -> list[clientconf.ClientPeer]:
     return [
         clientconf.ClientPeer(public_key=pep.public_key, endpoint=_endpoint(pep), allowed_ips=(pep.prefix_v4, pep.prefix_v6))
         for pep in peps
+        if pep.public_key
     ]
 
 

@@ -101,7 +101,14 @@ def test_no_bad_key_replaces_a_devices(browse, alice, expected, told_peps):
 
 def test_no_bad_key_makes_a_pep_and_what_else_was_typed_stays(browse, dave, expected, told_peps):
     client, before, missed = browse(dave), kept(), []
-    rest = {"name": "pep-9", "endpoint_host": "vpn.example.com", "endpoint_port": "51820", "lease_seconds": "8 h", "is_enabled": "on"}
+    rest = {
+        "name": "pep-9",
+        "endpoint_host": "vpn.example.com",
+        "endpoint_port": "51820",
+        "lease_seconds": "8 h",
+        "ssh_port": "22",
+        "is_enabled": "on",
+    }
     rest |= {"prefix_v4": "10.89.90.0/24", "prefix_v6": "fd89:0:0:90::/64"}
     rest |= {f"placements-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
     for name, text, sentence in expected:

@@ -34,6 +34,8 @@ TYPED = {
     "endpoint_host": "vpn.example.com",
     "endpoint_port": "51820",
     "lease_seconds": "8 h",
+    "ssh_host": "pep.example.com",
+    "ssh_host_key": factories.an_ssh_key("typed"),
     "prefix_v4": "10.89.90.0/24",
     "prefix_v6": "fd89:0:0:90::/64",
     "first": "8443",

@@ -6,6 +6,7 @@ from enforcement.models import PepStatus
 from enrollment.admin_forms.estate import PepForm, ResourceForm
 from enrollment.models import AuditEvent, Pep, Placement, Resource, ResourcePort
 from enrollment.signals import access_changed
+from enrollment.views.configs import client_file
 from tests import factories
 
 
@@ -18,6 +19,7 @@ def a_pep_form(**fields):
         "prefix_v4": "10.89.90.0/24",
         "prefix_v6": "fd89:0:0:90::/64",
         "lease_seconds": "8 h",
+        "ssh_port": "22",
         "is_enabled": "on",
     }
     none = {f"placements-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
@@ -59,6 +61,25 @@ def test_a_new_pep_says_what_is_left_to_do_and_that_nobody_reached_it_yet(admin,
     assert "not reached yet" in page
 
 
+def test_a_pep_is_made_before_its_keys_are_known_and_named_in_no_client_file(admin, url, laptop):
+    for number in ("90", "91"):
+        fields = {"name": f"pep-{number}", "public_key": "", "prefix_v4": f"10.89.{number}.0/24", "prefix_v6": f"fd89:0:0:{number}::/64"}
+        assert admin.post(url("pep_add"), a_pep_form(**fields)).status_code == 302
+    factories.a_resource("wiki", pep=Pep.objects.get(name="pep-90"))
+    assert list(Pep.objects.values_list("public_key", flat=True)) == [None, None]
+    assert "[Peer]" not in client_file(laptop).text
+
+
+def test_what_an_admin_confirms_of_a_peps_host_is_written_down_without_its_comment(admin, url, pep, dave):
+    key = factories.an_ssh_key("pep-1")
+    same = {"public_key": pep.public_key, "prefix_v4": pep.prefix_v4, "prefix_v6": pep.prefix_v6}
+    admin.post(url("pep_change", pep.pk), a_pep_form(**same, ssh_host="PEP-1.example.com", ssh_port="2222", ssh_host_key=f"{key} root@pep"))
+    pep.refresh_from_db()
+    assert (pep.ssh_host, pep.ssh_port, pep.ssh_host_key) == ("pep-1.example.com", 2222, key)
+    event = AuditEvent.objects.get(verb="pep.changed", subject_id=pep.pk)
+    assert (event.actor_id, event.data["ssh_host_key"]) == (dave.pk, key)
+
+
 def test_the_list_of_peps_says_what_is_wrong_with_one(admin, url, pep):
     PepStatus.objects.create(pep=pep, busy_until=factories.NOW, due_at=factories.NOW, error="pep-1 did not answer within 15 s")
     assert "pep-1 did not answer within 15 s" in admin.get(url("pep_changelist")).text
@@ -86,6 +107,12 @@ BAD_PEPS = [
     ("public_key", "A" * 43 + "=", "This key protects nothing"),
     ("public_key", "not a key", "This is not a WireGuard public key"),
     ("public_key", "A" * 100, "at most 44 characters"),
+    ("ssh_host", "-oProxyCommand=id", "This is not a host name."),
+    ("ssh_host", "pep example", "host name or an address"),
+    ("ssh_host", "10.0.0.256", "This is not an IPv4 address."),
+    ("ssh_port", "0", "greater than or equal to 1"),
+    ("ssh_host_key", "ssh-rsa AAAA", "This is not an SSH public key of the kind ssh-ed25519"),
+    ("ssh_host_key", "x" * 501, "at most 500 characters"),
     ("prefix_v4", "10.89.90.7/24", "The network is 10.89.90.0/24."),
     ("prefix_v4", "10.89.90.0", "Write an IPv4 network with its length"),
     ("prefix_v4", "0.0.0.0/0", "Use a length from /20 to /29."),
