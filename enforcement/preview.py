@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from enforcement import ways
 from enforcement.pep.state import Address, Admission, State
 from enforcement.reconcile import want
 from enforcement.transport import ask
@@ -16,7 +17,7 @@ TOLERANCE_SECONDS = 2  # what the kernel's own rounding makes of a deadline
 def preview(pep: Pep, now: datetime) -> Mapping[str, list[str]]:
     """Return sentences by what would happen. Raises TransportError where the PEP cannot be asked."""
     desired = want(pep, now)
-    answer = ask(pep.name, lambda _hello: {"verb": "read", "version": 1, "pep": pep.name})
+    answer = ask(pep.name, ways.to(pep), lambda _hello: {"verb": "read", "version": 1, "pep": pep.name})
     held = answer.receipt.held or State()
     return {
         "would add": _more(desired.state, held, leased=pep.lease_seconds > 0),

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from enforcement import record, rows, turns
+from enforcement import record, rows, turns, ways
 from enforcement.desired import Desired, compile_state
 from enforcement.models import Enforcement
 from enforcement.pep.state import StateError, digest, to_json
@@ -74,7 +74,7 @@ def reconcile(pep_id: int, now: datetime) -> Outcome | None:
     except StateError as error:
         return Outcome(*record.unread(turn, f"What is wanted contradicts itself: {error}", clock.now()))
     try:
-        answer = ask(reading.pep.name, lambda hello: document(turn, reading, hello, clock.now()))
+        answer = ask(reading.pep.name, ways.to(reading.pep), lambda hello: document(turn, reading, hello, clock.now()))
         _insist_on(reading, answer)
     except TransportError as error:
         log.warning("%s", error)

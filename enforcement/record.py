@@ -22,7 +22,7 @@ from enforcement.models import Receipt as ReceiptRow
 from enforcement.pep.state import digest
 from enforcement.receipts import ALARM, Receipt
 from enforcement.transport import Answer
-from enrollment import audit
+from enrollment import audit, notices
 from enrollment.models import Pep
 
 MOST_DRIFTS = 100  # of one pass; a PEP that reports more has said enough
@@ -61,7 +61,7 @@ def reached(
             _keep_handshakes(pep, desired, receipt)
             _tell(pep, turn, settled, receipt, at)  # the audit log last: everybody waits for its end
             if speaks_for_all:  # else the error that shows what is known already was not kept
-                _tell_alarms(pep, receipt, before.error, at)
+                _tell_alarms(pep, receipt.why, before.error, at)
             if speaks_for_all and bool(before.failing_since) == receipt.is_whole:
                 _tell_health(pep, "pep.recovered" if receipt.is_whole else "pep.failing", error, at)
     return error, due_at
@@ -84,6 +84,8 @@ def unread(turn: turns.Turn, error: str, at: datetime) -> Ended:
     values: dict[str, Any] = {"error": error, "failures": failures, "failing_since": before.failing_since or at}
     with transaction.atomic():
         ours, due_at = turns.finish(turn, due_at=at + turns.backoff(failures), **values)
+        if ours:
+            _tell_alarms(before.pep, [error], before.error, at)
         if ours and not before.failing_since:
             _tell_health(before.pep, "pep.failing", error, at)
     return error, due_at
@@ -136,11 +138,12 @@ def _tell(pep: Pep, turn: turns.Turn, settled: standing.Settled, receipt: Receip
     audit.append("pep.enforced", actor=None, subject=pep, data=data, now=at)
 
 
-def _tell_alarms(pep: Pep, receipt: Receipt, known: str, at: datetime) -> None:
-    """Write an alarm down once, not at every pass that still hears it."""
-    news = [words for words in receipt.why if words.startswith(ALARM) and words not in known]
+def _tell_alarms(pep: Pep, why: Iterable[str], known: str, at: datetime) -> None:
+    """Write an alarm down, and mail it to the admins, once, not at every pass that still hears it."""
+    news = [words for words in why if words.startswith(ALARM) and words not in known]
     if news:
         audit.append("pep.alarm", actor=None, subject=pep, data={"words": news}, now=at)
+        notices.tell_admins(f"{pep} raises an alarm", "\n".join(news))
 
 
 def _tell_health(pep: Pep, verb: str, error: str, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """How the portal reaches a PEP: an argv, one line out, one line back.
 
-A transport is an argv (LYCHGATE_PEP_ARGV): the agent itself, `ssh` whose forced command
-is the agent, or `ip netns exec ...`. Whatever a PEP does (hang, drip, talk without end,
+A transport is an argv (enforcement/ways.py): `ssh` whose forced command is the agent, the
+agent itself, or `ip netns exec ...`. Whatever a PEP does (hang, drip, talk without end,
 die) costs one worker thread the time limit, and nobody else anything. Streams stay open
 between passes, one a PEP: a fresh one costs an interpreter's start.
 """
@@ -23,7 +23,7 @@ from typing import IO, TypeVar
 from django.conf import settings
 
 from enforcement.pep.state import canonical
-from enforcement.receipts import Hello, Receipt, ReceiptError, parse_hello, parse_receipt, parse_witnesses, printable
+from enforcement.receipts import ALARM, Hello, Receipt, ReceiptError, parse_hello, parse_receipt, parse_witnesses, printable
 
 LONGEST_LINE = 8 * 1024 * 1024
 LONGEST_STDERR = 2000
@@ -31,6 +31,11 @@ CHUNK = 256 * 1024
 IDLE_SECONDS = 300.0  # half of what the agent gives a stream, so that we close first
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 FAREWELL_SECONDS = 0.5
+OTHER_HOST_KEY = b"Host key verification failed."  # how OpenSSH ends where the key is not the one it was told
+ANOTHER_HOST = (
+    "answers with another SSH host key than an admin confirmed, so nothing was sent to it: somebody is in its place,"
+    " or it was set up anew. Look at its own screen, and confirm the new key only if it is there."
+)
 
 T = TypeVar("T")
 Compose = Callable[[Hello], Mapping[str, object]]
@@ -52,24 +57,21 @@ class Answer:
     receipt: Receipt
 
 
-def ask(pep: str, compose: Compose) -> Answer:
+def ask(pep: str, argv: Sequence[str], compose: Compose) -> Answer:
     """Greet the PEP, send what `compose` makes of the greeting, return the receipt.
 
     A warm stream that turns out dead at the greeting is opened anew, once: a greeting
     changes nothing, so nothing can happen twice.
     """
-    return Answer(*_converse(pep, compose, parse_receipt))
+    return Answer(*_converse(pep, argv, compose, parse_receipt))
 
 
-def ask_for_witnesses(pep: str) -> tuple[tuple[int, str], ...]:
+def ask_for_witnesses(pep: str, argv: Sequence[str]) -> tuple[tuple[int, str], ...]:
     """Return the ends of the audit log that the PEP has seen."""
-    return _converse(pep, lambda _hello: {"verb": "witnesses", "version": 1, "pep": pep}, parse_witnesses)[1]
+    return _converse(pep, argv, lambda _hello: {"verb": "witnesses", "version": 1, "pep": pep}, parse_witnesses)[1]
 
 
-def _converse(pep: str, compose: Compose, parse: Callable[[object, str], T]) -> tuple[Hello, T]:
-    argv = settings.PEP_ARGV.get(pep)
-    if not argv:
-        raise TransportError(f"{pep} has no transport: set LYCHGATE_PEP_ARGV")
+def _converse(pep: str, argv: Sequence[str], compose: Compose, parse: Callable[[object, str], T]) -> tuple[Hello, T]:
     deadline = time.monotonic() + settings.PEP_TIMEOUT_SECONDS
     stream, hello = _greet(pep, argv, deadline)
     try:
@@ -221,6 +223,8 @@ class Stream:
         if self._process.stderr:
             self._hear_stderr(self._process.stderr.fileno())
         code = self._process.returncode
+        if OTHER_HOST_KEY in self._stderr:
+            return f"{ALARM}{self.pep} {ANOTHER_HOST}"
         return f"{self.pep}: {self.argv[0]} ended before it answered (exit status {code}){self._its_words()}"
 
     def _its_words(self) -> str:

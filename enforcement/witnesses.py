@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from enforcement import ways
 from enforcement.transport import TransportError, ask_for_witnesses
 from enrollment.chain import Witness
 from enrollment.models import Pep
@@ -22,17 +23,17 @@ class Heard:
 
 def of_peps() -> Heard:
     """Ask every enabled PEP. One that does not answer is a warning: it says nothing about the log."""
-    names = list(Pep.objects.filter(is_enabled=True).order_by("name").values_list("name", flat=True))
+    peps = list(Pep.objects.filter(is_enabled=True).order_by("name"))
     with ThreadPoolExecutor(AT_A_TIME) as threads:
-        answers = list(threads.map(_of_pep, names))
+        answers = list(threads.map(_of_pep, peps))
     return Heard(
         tuple(witness for heard in answers for witness in heard.witnesses),
         tuple(warning for heard in answers for warning in heard.warnings),
     )
 
 
-def _of_pep(name: str) -> Heard:
+def _of_pep(pep: Pep) -> Heard:
     try:
-        return Heard(tuple(Witness(seq, seal, name) for seq, seal in ask_for_witnesses(name)), ())
+        return Heard(tuple(Witness(seq, seal, pep.name) for seq, seal in ask_for_witnesses(pep.name, ways.to(pep))), ())
     except TransportError as error:
-        return Heard((), (f"{name} could not be asked what it saw of the log: {error}",))
+        return Heard((), (f"{pep.name} could not be asked what it saw of the log: {error}",))

@@ -151,7 +151,9 @@ DEVICE_LIMIT = whole("LYCHGATE_DEVICE_LIMIT", 5, 1, 100)
 ENROLMENT_NEEDS_APPROVAL = truth("LYCHGATE_ENROLMENT_NEEDS_APPROVAL")  # an admin lets each new device in
 QUARANTINE_SECONDS = whole("LYCHGATE_QUARANTINE_SECONDS", 86400, 0)
 
-# How the portal reaches a PEP: {"pep-1": ["argv", "of", "the", "agent"]}. Set by the operator, never typed in the admin.
+# How the portal reaches a PEP: over SSH with this key, or {"pep-1": ["argv", "of", "the", "agent"]}. Set by the operator alone.
+SSH_KEY_FILE = text("LYCHGATE_SSH_KEY_FILE")
+SSH_KNOWN_HOSTS = VAR / "known-hosts"  # written by us from what admins confirmed
 PEP_ARGV = argvs("LYCHGATE_PEP_ARGV")
 PEP_TIMEOUT_SECONDS = whole("LYCHGATE_PEP_TIMEOUT_SECONDS", 15, 1, 300)
 

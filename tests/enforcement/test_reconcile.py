@@ -243,7 +243,7 @@ def test_a_worker_that_stalled_with_old_facts_opens_nothing_and_writes_nothing(w
     world.revoke(grant)
     PepStatus.objects.update(busy_until=turns.AT_ONCE)  # its time has run out
     world.reconcile()
-    answer = transport.ask("pep-1", lambda hello: document(stalled, reading, hello, timezone.now()))
+    answer = transport.ask("pep-1", world.gateway.agent_argv, lambda hello: document(stalled, reading, hello, timezone.now()))
     record.reached(stalled, reading.pep, reading.desired, reading.rows, answer, timezone.now())
     assert (answer.receipt.outcome, world.gateway.admitted(), world.gateway.peers()) == ("removals only", set(), {})
     assert (world.row(grant).state, world.status().error) == ("gone", "")
@@ -255,7 +255,7 @@ def test_a_pass_that_took_too_long_sends_nothing(world):
     turn = turns.take(world.pep.pk, timezone.now() - timedelta(hours=1))
     reading = read(turn, timezone.now())
     with pytest.raises(transport.TransportError, match="took too long"):
-        transport.ask("pep-1", lambda hello: document(turn, reading, hello, timezone.now()))
+        transport.ask("pep-1", world.gateway.agent_argv, lambda hello: document(turn, reading, hello, timezone.now()))
     assert world.gateway.admitted() == set()
 
 

@@ -47,14 +47,14 @@ def test_the_grant_is_witnessed_before_it_is_in_force(world):
     world.grant()
     before = audit.end()
     world.reconcile()
-    assert ask_for_witnesses("pep-1") == (before,)
+    assert ask_for_witnesses("pep-1", world.gateway.agent_argv) == (before,)
 
 
 def test_a_pass_with_nothing_new_moves_nothing(world, witnessed):
-    seen = ask_for_witnesses("pep-1")
+    seen = ask_for_witnesses("pep-1", world.gateway.agent_argv)
     assert seen[-1] == witnessed
     world.reconcile()
-    assert (ask_for_witnesses("pep-1"), audit.end()) == (seen, witnessed)
+    assert (ask_for_witnesses("pep-1", world.gateway.agent_argv), audit.end()) == (seen, witnessed)
 
 
 def test_a_database_restored_from_yesterday_becomes_visible_by_itself(world, witnessed):

@@ -14,10 +14,10 @@ BOTH = {"10.89.0.2", "fd89::2"}  # the addresses of the first device, which is a
 class World:
     """Alice's laptop, bob who answers, the fileshare behind pep-1, and the present moment."""
 
-    def __init__(self, gateway):
+    def __init__(self, gateway, **fields):
         self.gateway, self.now = gateway, timezone.now()
         self.alice, self.bob = (factories.a_person(name, now=self.now) for name in ("alice", "bob"))
-        self.pep = factories.a_pep(public_key=gateway.keys.public, now=self.now)
+        self.pep = factories.a_pep(now=self.now, **{"public_key": gateway.keys.public, **fields})
         self.fileshare = factories.a_resource("fileshare", pep=self.pep, now=self.now)
         self.laptop = factories.a_device(self.alice, now=self.now)
 
