@@ -35,7 +35,14 @@ fi
 echo "Installing Debian packages for make $purpose:$missing"
 export DEBIAN_FRONTEND=noninteractive
 said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+policy=/usr/sbin/policy-rc.d own_policy=""
+trap 'rm -f "$said" $own_policy' EXIT
+# What comes with a service (PostgreSQL, sshd) is installed for its programs: none is started on this machine.
+if ! [ -e "$policy" ]; then
+    own_policy=$policy
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
 apt() { apt-get -o DPkg::Lock::Timeout=120 -qq "$@" >"$said" 2>&1 || { cat "$said" >&2; exit 1; }; }
 apt update
 # shellcheck disable=SC2086 # a list of words

@@ -12,6 +12,8 @@ shift
 
 # command:package, or a file that must exist. What a gateway, its LAN and its laptops are made of, as root on Linux:
 lab="nft:nftables wg:wireguard-tools wireguard-go:wireguard-go conntrack:conntrack ip:iproute2 sysctl:procps"
+# A gateway far away, and what judges the script and the units that it gets:
+far="sshd:openssh-server sudo:sudo shellcheck:shellcheck systemd-analyze:systemd"
 # What signs in, and reads the QR code off the screen:
 browser="chromium:chromium zbarimg:zbar-tools"
 # What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it):
@@ -25,7 +27,7 @@ check)
     ;;
 test)
     locks="requirements-dev.txt" tools="$browser $servers"
-    if can_have_lab; then tools="$tools $lab tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
+    if can_have_lab; then tools="$tools $lab $far tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
     ;;
 bench)
     locks="requirements-dev.txt" tools=""
