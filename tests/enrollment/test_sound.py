@@ -50,10 +50,22 @@ def test_a_pep_keeps_no_key_that_is_none(key, pep):
         save(pep, public_key=key)
 
 
+def test_a_pep_keeps_no_host_key_that_is_none_and_no_comment(pep):
+    with pytest.raises(Refused):
+        save(pep, ssh_host_key=f"{factories.an_ssh_key('pep-1')} root@pep-1")
+
+
+@pytest.mark.parametrize("field", ["endpoint_host", "ssh_host"])
 @pytest.mark.parametrize("host", ["192.168.89.10", "fd00:89:0::a"])
-def test_a_pep_is_not_reached_where_a_resource_leads(host, fileshare, pep):
+def test_a_pep_is_not_reached_where_a_resource_leads(host, field, fileshare, pep):
     with pytest.raises(Refused, match="Fileshare leads to this address"):
-        save(pep, endpoint_host=host)
+        save(pep, **{field: host})
+
+
+def test_no_resource_leads_to_where_workers_reach_a_pep(fileshare, pep):
+    save(pep, ssh_host="192.168.89.99")
+    with pytest.raises(Refused, match="where a PEP is reached"):
+        save(fileshare.placements.get(), target_v4="192.168.89.99")
 
 
 @pytest.mark.parametrize("name", ["FILESHARE", "fileshare", "\uff26ileshare", "Wi\u202eki", "Wi\nki", "\u3164"])

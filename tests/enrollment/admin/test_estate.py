@@ -110,6 +110,7 @@ BAD_PEPS = [
     ("ssh_host", "-oProxyCommand=id", "This is not a host name."),
     ("ssh_host", "pep example", "host name or an address"),
     ("ssh_host", "10.0.0.256", "This is not an IPv4 address."),
+    ("ssh_host", "192.168.89.10", "Fileshare leads to this address"),
     ("ssh_port", "0", "greater than or equal to 1"),
     ("ssh_host_key", "ssh-rsa AAAA", "This is not an SSH public key of the kind ssh-ed25519"),
     ("ssh_host_key", "x" * 501, "at most 500 characters"),
