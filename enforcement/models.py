@@ -102,6 +102,7 @@ class Enforcement(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["pep"], condition=~Q(state="gone"), name="enforcement_open"),
             models.Index(fields=["device", "pep"], condition=~Q(state="gone"), name="enforcement_of_device"),
+            models.Index(fields=["pep"], condition=Q(state="ending"), name="enforcement_ending"),
         ]
 
     def __str__(self) -> str:
@@ -136,3 +137,31 @@ class Drift(models.Model):
 
     def __str__(self) -> str:
         return self.words
+
+
+class Alarm(models.Model):
+    """Something about a PEP that somebody must look at: one row a kind, on since `since`, or off. `enforcement/alarms.py` writes it."""
+
+    class Kind(models.TextChoices):
+        UNREACHED = "unreached", _("cannot be reached")
+        UNCONFIRMED = "unconfirmed", _("has not confirmed that access ended")
+        LACKING = "lacking", _("does not hold what is wanted")
+        DRIFT = "drift", _("was changed by hand")
+        SKEW = "skew", _("has a clock that is off")
+        AGENT = "agent", _("has an agent that is too old")
+        LOG = "log", _("saw another audit log")
+        SAID = "said", _("raises an alarm of its own")
+        HOST_KEY = "host key", _("answers with another host key")
+
+    pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="alarms")
+    kind = models.CharField(max_length=20, choices=Kind)
+    since = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()  # when it was last seen to be so
+    words = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["pep", "since"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["pep", "kind"], name="alarm_once")]
+
+    def __str__(self) -> str:
+        return f"{self.pep} {self.get_kind_display()}"

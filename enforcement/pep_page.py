@@ -12,14 +12,13 @@ from datetime import timedelta
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from enforcement.models import Drift, Enforcement, PepStatus, Receipt
-from enforcement.versions import why_too_old
+from enforcement.fitness import why_skewed, why_too_old
+from enforcement.models import Alarm, Drift, Enforcement, PepStatus, Receipt
 from enrollment.models import AuditEvent, Pep
 from enrollment.policy import in_words, seconds_in_words
 
 MOST_ROWS = 50
 MOST_DRIFTS = 10
-SKEW_SECONDS = 5.0  # more than a clock's upkeep
 State = Enforcement.State
 
 
@@ -30,6 +29,7 @@ class PepPage:
     pep: Pep
     status: PepStatus
     obstacles: Sequence[str]
+    alarms: Sequence[Alarm]
     receipt: Receipt | None
     rows: Sequence[Enforcement]
     has_more_rows: bool
@@ -48,6 +48,7 @@ def page_of(status: PepStatus) -> PepPage:
         pep=pep,
         status=status,
         obstacles=_obstacles(status),
+        alarms=list(Alarm.objects.filter(pep=pep).exclude(since=None)),
         receipt=Receipt.objects.filter(pep=pep).first(),
         rows=rows[:MOST_ROWS],
         has_more_rows=len(rows) > MOST_ROWS,
@@ -62,16 +63,6 @@ def not_as_wanted(pep: Pep) -> QuerySet[Enforcement]:
     """Return what is wanted and not read to be in force, or was to end and is not read to be gone; the longest waiting first."""
     rows = Enforcement.objects.filter(pep=pep).exclude(state=State.GONE).exclude(state=State.IN_FORCE, error="")
     return rows.select_related("grant__user", "grant__resource", "device").order_by("wanted_at", "pk")
-
-
-def why_skewed(skew: float | None) -> str:
-    """Return a sentence for a clock that is more than SKEW_SECONDS off; an empty one for all others."""
-    if skew is None or abs(skew) <= SKEW_SECONDS:
-        return ""
-    off = f"{abs(skew):.0f}"
-    if skew > 0:
-        return _("Its clock is %(off)s s ahead: access there ends too early by as much. Let the PEP keep its time by NTP.") % {"off": off}
-    return _("Its clock is %(off)s s behind: access there ends by the portal's clock. Let the PEP keep its time by NTP.") % {"off": off}
 
 
 def _obstacles(status: PepStatus) -> tuple[str, ...]:

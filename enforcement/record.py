@@ -14,15 +14,15 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from enforcement import alarms, turns
 from enforcement import rows as standing
-from enforcement import turns
 from enforcement.desired import Desired
 from enforcement.models import Drift, Enforcement, Handshake, PepStatus
 from enforcement.models import Receipt as ReceiptRow
 from enforcement.pep.state import digest
-from enforcement.receipts import ALARM, Receipt
+from enforcement.receipts import Receipt
 from enforcement.transport import Answer
-from enrollment import audit, notices
+from enrollment import audit
 from enrollment.models import Pep
 
 MOST_DRIFTS = 100  # of one pass; a PEP that reports more has said enough
@@ -59,9 +59,9 @@ def reached(
             _keep_receipt(turn, pep, desired, receipt, at)
             _keep_drift(pep, receipt, at)
             _keep_handshakes(pep, desired, receipt)
+            begun = alarms.hear(pep, receipt, skew=values["skew_seconds"], at=at)
             _tell(pep, turn, settled, receipt, at)  # the audit log last: everybody waits for its end
-            if speaks_for_all:  # else the error that shows what is known already was not kept
-                _tell_alarms(pep, receipt.why, before.error, at)
+            alarms.tell(begun, at)
             if speaks_for_all and bool(before.failing_since) == receipt.is_whole:
                 _tell_health(pep, "pep.recovered" if receipt.is_whole else "pep.failing", error, at)
     return error, due_at
@@ -71,9 +71,11 @@ def unreached(turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enfor
     """Write down that the PEP gave no receipt. What was in force stays so until the deadline that was read back."""
     with transaction.atomic():
         PepStatus.objects.filter(pk=pep.pk, generation=turn.generation, unreached_since=None).update(unreached_since=turn.began)
+        begun = alarms.hear_refusal(pep, error, at) if PepStatus.objects.filter(pk=pep.pk, generation=turn.generation).exists() else []
         ended = unread(turn, error, at)
         if PepStatus.objects.filter(pk=pep.pk, generation=turn.generation).exists():
             standing.settle(rows, desired, standing.Seen(at, error=error))
+        alarms.tell(begun, at)
     return ended
 
 
@@ -84,8 +86,6 @@ def unread(turn: turns.Turn, error: str, at: datetime) -> Ended:
     values: dict[str, Any] = {"error": error, "failures": failures, "failing_since": before.failing_since or at}
     with transaction.atomic():
         ours, due_at = turns.finish(turn, due_at=at + turns.backoff(failures), **values)
-        if ours:
-            _tell_alarms(before.pep, [error], before.error, at)
         if ours and not before.failing_since:
             _tell_health(before.pep, "pep.failing", error, at)
     return error, due_at
@@ -136,14 +136,6 @@ def _tell(pep: Pep, turn: turns.Turn, settled: standing.Settled, receipt: Receip
         "lost": [[row.grant_id, row.device_id] for row in settled.lost],
     }
     audit.append("pep.enforced", actor=None, subject=pep, data=data, now=at)
-
-
-def _tell_alarms(pep: Pep, why: Iterable[str], known: str, at: datetime) -> None:
-    """Write an alarm down, and mail it to the admins, once, not at every pass that still hears it."""
-    news = [words for words in why if words.startswith(ALARM) and words not in known]
-    if news:
-        audit.append("pep.alarm", actor=None, subject=pep, data={"words": news}, now=at)
-        notices.tell_admins(f"{pep} raises an alarm", "\n".join(news))
 
 
 def _tell_health(pep: Pep, verb: str, error: str, at: datetime) -> None:

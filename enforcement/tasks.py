@@ -13,7 +13,7 @@ from datetime import datetime
 from celery import shared_task
 from django.conf import settings
 
-from enforcement import turns
+from enforcement import alarms, turns
 from enforcement.reconcile import Elapsed, reconcile
 from enrollment import clock, lifecycle
 
@@ -25,6 +25,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.expire_due,
     lifecycle.lapse_due,
     lifecycle.free_addresses,
+    alarms.judge,
 )
 
 

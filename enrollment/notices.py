@@ -56,9 +56,9 @@ def ask_admins(device: Device) -> None:
     _later(admins, f"A device of {device.owner} waits for approval", text)
 
 
-def tell_admins(subject: str, text: str) -> None:
-    """Tell every admin what only an admin can settle."""
-    _later(User.objects.filter(is_superuser=True, is_active=True), subject, f"{text}\n{settings.PUBLIC_URL}/admin/\n")
+def tell_admins(subject: str, text: str, *, path: str = "/admin/") -> None:
+    """Tell every admin what only an admin can settle. `path` is the page that says more."""
+    _later(User.objects.filter(is_superuser=True, is_active=True), subject, f"{text}\n{settings.PUBLIC_URL}{path}\n")
 
 
 def tell_requester(request: AccessRequest, what: str, more: str) -> None:

@@ -15,8 +15,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from enforcement.models import Enforcement
-from enforcement.receipts import ALARM
+from enforcement.models import Alarm, Enforcement
 from enrollment import clock
 from enrollment.models import AccessRequest, Grant, Pep
 from portal.exposure import is_exposed, is_this_machine
@@ -38,7 +37,8 @@ def written(reading: clock.Reading) -> str:
     now = reading.now
     pending = AccessRequest.objects.filter(state=AccessRequest.State.PENDING, answer_by__gt=now)
     open_rows = Enforcement.objects.exclude(state=Enforcement.State.GONE).order_by("state").values_list("state")
-    how = ("name", "status__agreed_at", "status__failing_since", "status__error")
+    how = ("name", "status__agreed_at", "status__failing_since")
+    alarms = list(Alarm.objects.exclude(since=None).order_by("pep__name", "kind").values_list("pep__name", "kind"))
     peps = list(Pep.objects.filter(is_enabled=True).order_by("name").values_list(*how))
     families = (
         ("lychgate_clock_behind_seconds", "How far the clock is behind what it once said.", [("", reading.behind.total_seconds())]),
@@ -57,17 +57,22 @@ def written(reading: clock.Reading) -> str:
         (
             "lychgate_peps_failing",
             "PEPs that do not hold what is wanted.",
-            [("", sum(bool(failing) for _name, _agreed, failing, _error in peps))],
+            [("", sum(bool(failing) for _name, _agreed, failing in peps))],
         ),
         (
             "lychgate_peps_alarmed",
-            "PEPs that raise an alarm: another audit log than the one they saw, or another document of the same number.",
-            [("", sum(ALARM in (error or "") for *_others, error in peps))],
+            "PEPs with an alarm that is on.",
+            [("", len({name for name, _kind in alarms}))],
+        ),
+        (
+            "lychgate_pep_alarm",
+            "1 for each alarm that is on, by PEP and kind.",
+            [(f'{{pep="{name}",kind="{kind}"}}', 1) for name, kind in alarms],
         ),
         (
             "lychgate_pep_agreed_seconds",
             "Seconds since the PEP was last read to hold all that is wanted; infinite: never.",
-            [(f'{{pep="{name}"}}', (now - agreed).total_seconds() if agreed else float("inf")) for name, agreed, _failing, _error in peps],
+            [(f'{{pep="{name}"}}', (now - agreed).total_seconds() if agreed else float("inf")) for name, agreed, _failing in peps],
         ),
     )
     return "".join(f"{line}\n" for family in families for line in _lines(*family))

@@ -155,6 +155,7 @@ QUARANTINE_SECONDS = whole("LYCHGATE_QUARANTINE_SECONDS", 86400, 0)
 SSH_KEY_FILE = text("LYCHGATE_SSH_KEY_FILE")
 SSH_KNOWN_HOSTS = VAR / "known-hosts"  # written by us from what admins confirmed
 PEP_ARGV = argvs("LYCHGATE_PEP_ARGV")
+ALARM_SECONDS = whole("LYCHGATE_ALARM_SECONDS", 60, 1, 86400)  # how long something may be wrong with a PEP before admins get a mail
 PEP_TIMEOUT_SECONDS = whole("LYCHGATE_PEP_TIMEOUT_SECONDS", 15, 1, 300)
 
 # Groups of the identity provider, named as its claim names them, and what they make of a person.

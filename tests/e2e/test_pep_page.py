@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from enforcement.models import Drift, Enforcement, PepStatus, Receipt
+from enforcement.models import Alarm, Drift, Enforcement, PepStatus, Receipt
 from enrollment import lifecycle
 from enrollment.models import Device, Pep, Resource, User
 from tests import factories
@@ -58,6 +58,8 @@ def far(company):
     grant = factories.a_grant(alice, wiki, [device], reviewer=bob, now=now)
     stuck = {"state": "ending", "wanted_at": long_ago, "ending_at": long_ago, "error": said}
     Enforcement.objects.update_or_create(grant=grant, device=device, pep=pep, defaults=stuck)
+    for kind in ("unreached", "unconfirmed", "drift"):
+        Alarm.objects.update_or_create(pep=pep, kind=kind, defaults={"since": long_ago, "seen_at": now, "words": said})
     for address in ("10.89.0.17", "fd89::11"):
         words = f"{address} was made permanent in device-access-to-fileshare by hand; it was ended"
         Drift.objects.create(pep=pep, at=long_ago, kind="element made permanent", words=words)

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enforcement import turns
+from enforcement.fitness import why_too_old
 from enforcement.models import Drift, Enforcement, PepStatus, Receipt
 from enforcement.reconcile import reconcile
-from enforcement.versions import why_too_old
 from enrollment import lifecycle
 from tests import factories
 

@@ -1,4 +1,4 @@
-"""Whether a PEP's agent is new enough for this portal, and what to do where it is not."""
+"""Whether a PEP is fit to be relied on: its agent new enough for this portal, its clock right. In words, with what to do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 OLDEST = (0, 1, 0)  # what this portal needs of an agent; raise it together with what needs it
 VERSION = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})", re.ASCII)
+SKEW_SECONDS = 5.0  # more than a clock's upkeep
 
 
 def why_too_old(pep: str, agent: str) -> str:
@@ -25,3 +26,13 @@ def why_too_old(pep: str, agent: str) -> str:
         "oldest": ".".join(map(str, OLDEST)),
         "pep": pep,
     }
+
+
+def why_skewed(skew: float | None) -> str:
+    """Return a sentence for a clock that is more than SKEW_SECONDS off; an empty one for all others. `skew`: seconds ahead of ours."""
+    if skew is None or abs(skew) <= SKEW_SECONDS:
+        return ""
+    off = f"{abs(skew):.0f}"
+    if skew > 0:
+        return _("Its clock is %(off)s s ahead: access there ends too early by as much. Let the PEP keep its time by NTP.") % {"off": off}
+    return _("Its clock is %(off)s s behind: access there ends by the portal's clock. Let the PEP keep its time by NTP.") % {"off": off}
