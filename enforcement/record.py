@@ -69,23 +69,24 @@ def reached(
 
 def unreached(turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enforcement], error: str, at: datetime) -> Ended:
     """Write down that the PEP gave no receipt. What was in force stays so until the deadline that was read back."""
+    still_ours = PepStatus.objects.filter(pk=pep.pk, generation=turn.generation)
     with transaction.atomic():
-        PepStatus.objects.filter(pk=pep.pk, generation=turn.generation, unreached_since=None).update(unreached_since=turn.began)
-        begun = alarms.hear_refusal(pep, error, at) if PepStatus.objects.filter(pk=pep.pk, generation=turn.generation).exists() else []
+        still_ours.filter(unreached_since=None).update(unreached_since=turn.began)
+        begun = alarms.hear_refusal(pep, error, at) if still_ours.exists() else []
         ended = unread(turn, error, at)
-        if PepStatus.objects.filter(pk=pep.pk, generation=turn.generation).exists():
+        if still_ours.exists():
             standing.settle(rows, desired, standing.Seen(at, error=error))
         alarms.tell(begun, at)
     return ended
 
 
 def unread(turn: turns.Turn, error: str, at: datetime) -> Ended:
-    """Write down that a pass failed, and when to try again."""
+    """Write down that a pass failed, and when to try again: a look at everything, so that no device that waits for one makes it sooner."""
     before = PepStatus.objects.select_related("pep").get(pk=turn.pep_id)
     failures = before.failures + 1
     values: dict[str, Any] = {"error": error, "failures": failures, "failing_since": before.failing_since or at}
     with transaction.atomic():
-        ours, due_at = turns.finish(turn, due_at=at + turns.backoff(failures), **values)
+        ours, due_at = turns.finish(turn, due_at=at + turns.backoff(failures), served=turns.touched(turn.pep_id), **values)
         if ours and not before.failing_since:
             _tell_health(before.pep, "pep.failing", error, at)
     return error, due_at

@@ -113,7 +113,7 @@ def test_a_pep_that_cannot_be_reached_is_looked_at_wholly_when_it_can(settled, s
     settings.PEP_ARGV = {"pep-1": ["/bin/false"]}
     grant = settled.grant()
     assert "ended before it answered" in look(settled).error
-    assert (settled.row(grant).state, settled.status().failures, Touched.objects.count()) == ("wanted", 1, 1)
+    assert (settled.row(grant).state, settled.status().failures, Touched.objects.count()) == ("wanted", 1, 0)
     settings.PEP_ARGV = argv
     assert (settled.reconcile().error, settled.row(grant).state, Touched.objects.count()) == ("", "in_force", 0)
     assert list(AuditEvent.objects.filter(verb__startswith="pep.").order_by("seq").values_list("verb", flat=True))[-3:] == [
@@ -149,3 +149,26 @@ def test_it_costs_a_constant_number_of_queries(settled, django_assert_max_num_qu
     settled.grant()
     with django_assert_max_num_queries(38):
         reconcile(settled.pep.pk, timezone.now())
+
+
+def test_a_pep_that_cannot_be_reached_is_not_asked_again_and_again_though_a_change_waits(settled, settings):
+    way, settings.PEP_ARGV = settings.PEP_ARGV, {"pep-1": ["/bin/false"]}
+    grant = settled.grant()
+    assert "ended before it answered" in look(settled).error
+    now = timezone.now()
+    assert (turns.due(now), reconcile(settled.pep.pk, now)) == ([], None)
+    soon = now + turns.backoff(1)
+    assert turns.due(soon) == [settled.pep.pk]
+    settings.PEP_ARGV = way
+    assert (reconcile(settled.pep.pk, soon).error, settled.row(grant).state, settled.gateway.admitted()) == ("", "in_force", BOTH)
+
+
+def test_a_change_that_comes_while_a_pass_fails_is_seen_by_the_next(settled, settings):
+    way, settings.PEP_ARGV = settings.PEP_ARGV, {"pep-1": ["/bin/false"]}
+    settled.grant()
+    look(settled)
+    other = settled.grant(device=settled.phone)
+    look(settled)
+    settings.PEP_ARGV = way
+    assert reconcile(settled.pep.pk, timezone.now() + turns.backoff(2)).error == ""
+    assert (settled.row(other).state, settled.gateway.admitted()) == ("in_force", BOTH | PHONE)
