@@ -101,10 +101,13 @@ class Far(ByHand, Lab):
         for pid in self.agents():
             os.kill(pid, signal.SIGKILL)
 
-    def agents(self) -> list[int]:
-        """Return the processes of agents that run there."""
+    def running(self) -> dict[int, str]:
+        """Return what runs there: the command by its number."""
         pids = subprocess.run(["ip", "netns", "pids", self.namespace("pep")], capture_output=True, text=True, check=True).stdout.split()
-        return [int(pid) for pid in pids if _command(pid) == AGENT]
+        return {int(pid): _command(pid) for pid in pids}
+
+    def agents(self) -> list[int]:
+        return [pid for pid, command in self.running().items() if command == AGENT]
 
     def holds(self) -> list[str]:
         """List what the PEP has for itself: files with mode, owner, time of change and digest, links, and the kernel's side."""
