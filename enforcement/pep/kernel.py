@@ -71,6 +71,10 @@ class Kernel:
         self._nft.run(commands)
         self.commits += 1
 
+    def listing(self) -> str | None:
+        """Return our table as nft prints it, without elements; None where there is none."""
+        return self._nft.listing(TABLE)
+
     def structure(self) -> str | None:
         """Digest our table without what comes and goes by itself; None where there is none."""
         return self._digest(TABLE)

@@ -82,6 +82,9 @@ class TestAfterAPowerCut:
         done = subprocess.run(far.argv("pep", [BOOT, "guards"]), capture_output=True, text=True, check=False)
         assert (done.returncode, far.sh("ip rule").count("blackhole")) == (1, 2)
 
+    def test_the_clock_is_looked_at(self, near, far, units):
+        assert far.run("pep", units["lychgate-clock.service"]["Service"]["ExecStart"].split()) == "the clock did not jump ahead\n"
+
     def test_starting_twice_is_harmless(self, near, far, units):
         start(far, units, *["lychgate-guards.service", "lychgate-wireguard.service"] * 2)
         assert far.sh("ip rule").count("blackhole") == 2
