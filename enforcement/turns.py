@@ -22,7 +22,7 @@ from enrollment.models import Pep
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # no clock's opinion: the nudge may come from another machine
 MARGIN_SECONDS = 10  # for our own reading and writing, beside the PEP's time limit
-LONGEST_BACKOFF_SECONDS = 60
+LONGEST_BACKOFF_SECONDS = 10  # with a sweep and a connection that times out: a PEP that is back holds what is wanted within 30 s
 FURTHEST = timedelta(hours=1)  # above the longest turn, and the longest wait for one
 MOST_TOUCHED = 500  # beyond that a look at everything costs no more
 
@@ -110,7 +110,7 @@ def finish(turn: Turn, *, due_at: datetime, served: Iterable[int] = (), **outcom
 
 
 def backoff(failures: int) -> timedelta:
-    """Return how long to wait after so many failures in a row: 1, 2, 4 ... 60 seconds."""
+    """Return how long to wait after so many failures in a row: 1, 2, 4, 8, 10, 10 ... seconds."""
     return timedelta(seconds=min(LONGEST_BACKOFF_SECONDS, 2 ** min(failures - 1, 10)))
 
 
