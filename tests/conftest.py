@@ -49,6 +49,24 @@ def rounds(request):
     return lambda few, many: many if request.config.getoption("--full") else few
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say which figures were reached, at the end of the run."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for what, reached in report.user_properties:
+            terminalreporter.write_line(f"{report.nodeid}: {what} {reached}")
+
+
+@pytest.fixture
+def figure(record_property):
+    """Keep a figure that a test reached, in seconds, beside what it may be."""
+
+    def keep(what, reached, allowed):
+        record_property(what, f"{reached:.2f} s of {allowed} s")
+        return reached
+
+    return keep
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, tmp_path_factory):
     """SQLite in a file: threads and workers wait for each other there as in production, which shared memory does not."""

