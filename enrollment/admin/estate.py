@@ -124,7 +124,7 @@ class PepAdmin(EstateAdmin):
     def response_add(self, request: HttpRequest, obj: Pep, post_url_continue: str | None = None) -> HttpResponse:
         """Say what is left to do: a PEP that no worker can reach looks finished, and is not."""
         next_step = gettext(
-            "Next, tell the workers how to reach %(pep)s: LYCHGATE_PEP_ARGV, as docs/running.md says. Its state is in this list."
+            "Next, run on %(pep)s what manage.py bootstrap_pep writes, and enter here what it says. Its state is in this list."
         )
         self.message_user(request, next_step % {"pep": obj.name}, messages.WARNING)
         return super().response_add(request, obj, post_url_continue)

@@ -57,7 +57,7 @@ def test_an_admin_makes_a_pep(admin, url, dave):
 
 def test_a_new_pep_says_what_is_left_to_do_and_that_nobody_reached_it_yet(admin, url):
     page = admin.post(url("pep_add"), a_pep_form(), follow=True).text
-    assert "LYCHGATE_PEP_ARGV" in page
+    assert "bootstrap_pep" in page
     assert "not reached yet" in page
 
 
