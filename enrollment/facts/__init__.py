@@ -20,7 +20,7 @@ from enrollment.facts.emergencies import emergencies, emergency, reviewing_break
 from enrollment.facts.orphans import orphans, orphans_among
 from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
 from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
-from enrollment.facts.terms import has_a_say, time_is_in_doubt
+from enrollment.facts.terms import has_a_say, may_come_to_need, time_is_in_doubt
 
 __all__ = [
     "Reach",
@@ -37,6 +37,7 @@ __all__ = [
     "has_a_voice",
     "longest_seconds",
     "may_answer_something",
+    "may_come_to_need",
     "may_revoke",
     "opens_admin",
     "orphans",

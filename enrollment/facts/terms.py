@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from enrollment.facts.seats import voices
-from enrollment.models import AccessRequest, LatestMoment, PolicyVersion, Stage, User
+from enrollment.models import AccessRequest, Grant, LatestMoment, PolicyVersion, Resource, Stage, User
 
 Steps = dict[int, list[Stage]]
 
@@ -66,6 +66,14 @@ def has_a_say(user: User, now: datetime, *, version: str = "policy_version", pol
 def of_today(stages: QuerySet[Stage]) -> QuerySet[Stage]:
     """Keep the stages of current terms."""
     return stages.filter(~Exists(_newer("version__policy", "version__number")))
+
+
+def may_come_to_need(user: User) -> QuerySet[Resource]:
+    """Find what this person may ask for under today's terms, or has been granted: who would agree, and for how long, does not matter."""
+    today = PolicyVersion.objects.filter(~Exists(_newer("policy", "number")))
+    theirs = today.filter(Q(requesters=None) | Q(requesters__memberships__user=user))
+    granted = Grant.objects.filter(user=user, state__in=Grant.OPEN)
+    return Resource.objects.filter(Q(policy__in=theirs.values("policy")) | Q(pk__in=granted.values("resource")), retired_at=None)
 
 
 def time_is_in_doubt() -> bool:

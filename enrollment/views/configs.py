@@ -1,12 +1,13 @@
 """The client's file, for the pages that show it: which PEPs it names, and what is shown where.
 
-It names every PEP that the owner may come to need, so that a grant never changes the file.
+It names every PEP that the owner may come to need, so that a grant never changes the file, and no other: a code that
+names fifty could not be read, and whom it concerns not at all need not know where a gateway is.
 """
 
 from dataclasses import dataclass
 
-from enrollment import clientconf
-from enrollment.models import Device, Pep
+from enrollment import clientconf, facts
+from enrollment.models import Device, Pep, User
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ClientFile:
 
 def client_file(device: Device, private_key: str | None = None) -> ClientFile:
     """Return the file of a device; without the private key a marked place stands for it."""
-    text = clientconf.render(device.addresses, _client_peers(), private_key)
+    text = clientconf.render(device.addresses, _client_peers(device.owner), private_key)
     tunnel = clientconf.tunnel_name(device.name)
     if private_key is None:
         return ClientFile(text, tunnel)
@@ -31,8 +32,8 @@ def client_file(device: Device, private_key: str | None = None) -> ClientFile:
         return ClientFile(text, tunnel, is_whole=True)
 
 
-def _client_peers() -> list[clientconf.ClientPeer]:
-    peps = Pep.objects.filter(is_enabled=True, placements__resource__retired_at=None, placements__isnull=False).distinct()
+def _client_peers(owner: User) -> list[clientconf.ClientPeer]:
+    peps = Pep.objects.filter(is_enabled=True, placements__resource__in=facts.may_come_to_need(owner)).distinct()
     return [
         clientconf.ClientPeer(public_key=pep.public_key, endpoint=_endpoint(pep), allowed_ips=(pep.prefix_v4, pep.prefix_v6))
         for pep in peps

@@ -6,7 +6,10 @@ import subprocess
 
 import pytest
 
-from enrollment import clientconf
+from enrollment import clientconf, lifecycle
+from enrollment.models import Membership
+from enrollment.views.configs import client_file
+from tests import factories
 from tests.factories import a_key
 
 PEER = clientconf.ClientPeer(a_key("pep"), "vpn.example.com:51820", ("10.89.65.0/24", "fd89:0:0:1::/64"))
@@ -129,3 +132,53 @@ def test_a_file_too_long_for_a_camera_is_said_to_be():
     with pytest.raises(clientconf.TooLong, match="Use the file"):
         clientconf.qr_svg("x" * 1201)
     assert clientconf.qr_svg("x" * 1200)
+
+
+class TestWhichPeps:
+    """One section for each PEP that its owner may come to need, whatever is granted now."""
+
+    @pytest.fixture
+    def named(self, laptop):
+        """Return the names of the PEPs in alice's file."""
+        return lambda: re.findall(r"Endpoint = ([\w-]+)\.example", client_file(laptop).text)
+
+    @pytest.fixture
+    def elsewhere(self, db):
+        """A resource behind pep-2 for the treasurers alone, of whom alice is none."""
+        policy = factories.a_policy("treasury", requesters=["treasurers"])
+        return factories.a_resource("payroll", pep=factories.a_pep(2), policy=policy, number=20)
+
+    def test_those_of_what_may_be_asked_for_before_anything_is_granted(self, named, fileshare, elsewhere):
+        assert named() == ["pep-1"]
+
+    def test_each_once_of_a_resource_behind_two(self, named, fileshare):
+        factories.a_placement(fileshare, factories.a_pep(2), number=11)
+        factories.a_resource("wiki", pep=factories.a_pep(3), number=12)
+        assert named() == ["pep-1", "pep-2", "pep-3"]
+
+    def test_a_grant_changes_nothing(self, laptop, named, fileshare, alice, bob):
+        before = client_file(laptop).text
+        factories.a_grant(alice, fileshare, [laptop], reviewer=bob)
+        assert (client_file(laptop).text, named()) == (before, ["pep-1"])
+
+    def test_a_group_that_may_ask_brings_its_pep(self, named, elsewhere, alice):
+        assert named() == []
+        group = factories.a_group("treasurers")
+        Membership.objects.create(user=alice, group=group, source="test", since=factories.NOW)
+        assert named() == ["pep-2"]
+
+    def test_what_was_granted_stays_though_one_may_not_ask_any_more(self, named, fileshare, alice, laptop, bob):
+        grant = factories.a_grant(alice, fileshare, [laptop], reviewer=bob)
+        factories.a_policy("policy of fileshare", requesters=["treasurers"])
+        assert named() == ["pep-1"]
+        lifecycle.revoke(grant, actor=bob, reason="done", now=factories.NOW)
+        assert named() == []
+
+    def test_terms_of_yesterday_bring_nothing(self, named, fileshare):
+        factories.a_policy("policy of fileshare", requesters=["treasurers"])
+        assert named() == []
+
+    def test_neither_what_is_retired_nor_what_is_switched_off(self, named, fileshare, dave):
+        factories.a_resource("wiki", pep=factories.a_pep(2, is_enabled=False), number=12)
+        lifecycle.retire_resource(fileshare, actor=dave, now=factories.NOW)
+        assert named() == []
