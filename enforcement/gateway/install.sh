@@ -46,6 +46,14 @@ install_packages() {
     changed="$changed packages"
 }
 
+# What is older misses what the agent and its tables are written in.
+check_versions() {
+    python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 10))' || stop "python3 is too old here: 3.10 is needed"
+    nft --version | python3 -I -c 'import re, sys
+found = re.search(r"v(\d+)\.(\d+)\.(\d+)", sys.stdin.read())
+sys.exit(not found or tuple(map(int, found.groups())) < (1, 0, 6))' || stop "nft is too old here: 1.0.6 is needed (Debian 12, Ubuntu 24.04)"
+}
+
 make_account() {
     if ! getent passwd lychgate >/dev/null; then
         useradd --system --user-group --no-create-home --home-dir /etc/lychgate --shell /bin/sh lychgate
@@ -81,6 +89,8 @@ close_the_gate() {
         # No systemd runs here (a container, an image being built): the same steps in the same order.
         if command -v systemctl >/dev/null; then
             systemctl --quiet enable lychgate-guards.service lychgate-wireguard.service lychgate-clock.timer
+        else
+            say "there is no systemd on this host: see to it that boot guards, then boot wireguard, run before its network is up" >&2
         fi
         if guards_have_changed || ! nft list table inet lychgate-guard >/dev/null 2>&1; then /usr/local/lib/lychgate/boot guards; fi
         /usr/local/lib/lychgate/boot wireguard
@@ -94,7 +104,7 @@ open_the_door() {
     [ -s /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
     mkdir -p /run/sshd
     sshd -t || { rm /etc/ssh/sshd_config.d/lychgate.conf && stop "sshd does not take its part: see above"; }
-    if have_changed /etc/ssh/sshd_config.d/lychgate.conf && [ -d /run/systemd/system ]; then systemctl reload-or-restart ssh.service; fi
+    if have_changed /etc/ssh/sshd_config.d/lychgate.conf && [ -d /run/systemd/system ]; then systemctl try-reload-or-restart ssh.service; fi
     if have_changed /etc/rsyslog.d/20-nftables.conf && [ -d /run/systemd/system ]; then systemctl --quiet try-restart rsyslog.service; fi
 }
 
@@ -110,6 +120,7 @@ report() {
 
 [ "$(id -u)" = 0 ] || stop "run this as root"
 install_packages
+check_versions
 make_account
 mkdir -p /etc/lychgate /usr/local/lib/lychgate
 make_key

@@ -96,7 +96,11 @@ class TestTheUnits:
         assert "network-pre.target" in unit["Before"].split()
         assert unit["Wants"] == "network-pre.target"
         assert "nftables.service" in unit["After"].split()
-        assert (unit["PartOf"], unit["ReloadPropagatedFrom"]) == ("nftables.service", "nftables.service")
+
+    def test_a_service_that_flushes_puts_them_back_at_once(self, units):
+        dropped_in = (bootstrap.GATEWAY / "etc/systemd/system/nftables.service.d/lychgate.conf").read_text()
+        for moment in ("ExecStartPost", "ExecReload", "ExecStopPost"):
+            assert f"\n{moment}=-{BOOT} guards\n" in dropped_in
 
     def test_wireguard_needs_the_guards_and_comes_after_them(self, units):
         unit = units["lychgate-wireguard.service"]["Unit"]

@@ -135,6 +135,13 @@ def test_a_host_whose_sshd_cannot_be_told_is_left_closed_with_a_sentence(far, sc
     assert "lychgate-guard" in far.sh("nft list tables")
 
 
+def test_a_host_with_too_old_an_nft_is_left_as_it_was(far, script):
+    far.sh("printf '#!/bin/sh\\necho nftables v1.0.2\\n' >/etc/nft; chmod 755 /etc/nft; mount --bind /etc/nft /usr/sbin/nft")
+    done = subprocess.run(far.argv("pep", ["sh", "-s"]), input=script(), capture_output=True, text=True, check=False)
+    assert (done.returncode, "nft is too old here: 1.0.6 is needed" in done.stderr) == (1, True)
+    assert not far.path("/etc/lychgate").exists()
+
+
 def test_only_root_can_run_it(far, script):
     argv = far.argv("pep", ["runuser", "-u", "nobody", "--", "sh", "-s"])
     done = subprocess.run(argv, input=script(), capture_output=True, text=True, check=False)
