@@ -57,7 +57,7 @@ def draw_the_generation_after_the_facts(monkeypatch):
         reading = passes.read(turns.Turn(pep_id, 0, now, now), now)
         turns.mark_due([pep_id])
         turn = turns.take(pep_id, now)
-        answer = passes.ask(reading.pep.name, lambda hello: passes.document(turn, reading, hello, now))
+        answer = passes.ask(reading.pep.name, passes.ways.to(reading.pep), lambda hello: passes.document(turn, reading, hello, now))
         return record.reached(turn, reading.pep, reading.desired, reading.rows, answer, now, served=reading.touched)
 
     monkeypatch.setattr(passes, "reconcile", reconcile)
