@@ -105,7 +105,9 @@ open_the_door() {
     mkdir -p /run/sshd
     sshd -t || { rm /etc/ssh/sshd_config.d/lychgate.conf && stop "sshd does not take its part: see above"; }
     if have_changed /etc/ssh/sshd_config.d/lychgate.conf && [ -d /run/systemd/system ]; then systemctl try-reload-or-restart ssh.service; fi
-    if have_changed /etc/rsyslog.d/20-nftables.conf && [ -d /run/systemd/system ]; then systemctl --quiet try-restart rsyslog.service; fi
+    if have_changed /etc/rsyslog.d/20-nftables.conf && systemctl --quiet is-active rsyslog.service 2>/dev/null; then
+        systemctl restart rsyslog.service
+    fi
 }
 
 report() {

@@ -135,6 +135,52 @@ def test_a_host_whose_sshd_cannot_be_told_is_left_closed_with_a_sentence(far, sc
     assert "lychgate-guard" in far.sh("nft list tables")
 
 
+class TestUnderSystemd:
+    """What the script asks of systemd, where one runs: a stand-in notes it, and knows no rsyslog."""
+
+    SYSTEMCTL = """#!/bin/sh
+echo "$*" >>/run/asked
+case "$*" in
+*rsyslog*is-active* | *is-active*rsyslog*) exit 3 ;;
+*rsyslog*) exit 5 ;;
+"start lychgate-guards.service" | "reload lychgate-guards.service") exec /usr/local/lib/lychgate/boot guards ;;
+"start lychgate-wireguard.service lychgate-clock.timer") exec /usr/local/lib/lychgate/boot wireguard ;;
+esac
+"""
+
+    @pytest.fixture
+    def systemd(self, far):
+        far.path("/etc/systemctl").write_text(self.SYSTEMCTL)
+        far.sh("chmod 755 /etc/systemctl; mount --bind /etc/systemctl $(command -v systemctl); mkdir -p /run/systemd/system")
+
+        def asked():
+            lines = far.path("/run/asked").read_text().splitlines()
+            far.path("/run/asked").unlink()
+            return lines
+
+        return asked
+
+    def test_the_guards_are_started_before_wireguard_and_a_host_without_rsyslog_is_no_failure(self, systemd, bootstrap):
+        assert "pep-1 is set up, and closed." in bootstrap()
+        asked = systemd()
+        assert "--quiet enable lychgate-guards.service lychgate-wireguard.service lychgate-clock.timer" in asked
+        starts = [line for line in asked if line.startswith("start ")]
+        assert starts == ["start lychgate-guards.service", "start lychgate-wireguard.service lychgate-clock.timer"]
+        assert "try-reload-or-restart ssh.service" in asked
+
+    def test_a_second_time_nothing_that_runs_is_started_anew(self, systemd, bootstrap):
+        bootstrap()
+        systemd()
+        assert "nothing had to be changed" in bootstrap()
+        assert [line for line in systemd() if "restart" in line or "reload " in line] == []
+
+    def test_another_port_restarts_wireguard_alone(self, systemd, bootstrap):
+        bootstrap()
+        systemd()
+        bootstrap(listen_port=5555)
+        assert [line for line in systemd() if "restart" in line] == ["restart lychgate-wireguard.service"]
+
+
 def test_a_host_with_too_old_an_nft_is_left_as_it_was(far, script):
     far.sh("printf '#!/bin/sh\\necho nftables v1.0.2\\n' >/etc/nft; chmod 755 /etc/nft; mount --bind /etc/nft /usr/sbin/nft")
     done = subprocess.run(far.argv("pep", ["sh", "-s"]), input=script(), capture_output=True, text=True, check=False)
