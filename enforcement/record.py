@@ -104,7 +104,9 @@ def _complaint(pep: Pep, desired: Desired, answer: Answer) -> str:
         found.append(standing.RECORDED)
     if not receipt.is_whole and not found:
         found.append("The PEP does not hold what is wanted.")
-    if key is not None and key != pep.public_key:
+    if key is not None and pep.public_key is None:
+        found.append(f"No admin has confirmed the public key of WireGuard on {pep.name} yet, so no client file names it.")
+    elif key is not None and key != pep.public_key:
         found.append(f"WireGuard on {pep.name} has another public key than the one that client files name.")
     return "; ".join(found)
 

@@ -28,6 +28,12 @@ def test_a_grant_goes_into_force_over_ssh_and_a_revoke_is_confirmed_over_it(near
     assert (far.admitted(), far.peers()) == (set(), {})
 
 
+def test_a_pep_whose_wireguard_key_nobody_has_confirmed_says_so(near, far):
+    near.pep.public_key = None
+    near.pep.save()
+    assert near.reconcile().error == "No admin has confirmed the public key of WireGuard on pep-1 yet, so no client file names it."
+
+
 def test_pass_after_pass_goes_over_one_connection(near, far):
     seen = [(near.reconcile().error, far.agents()) for _pass in range(3)]
     assert len(seen[0][1]) == 1
