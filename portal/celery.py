@@ -1,7 +1,8 @@
 """The Celery application: `celery --app portal worker` and `celery --app portal beat`.
 
 What it does stands in `portal/settings.py` (CELERY_...): JSON only, threads, one task
-at a time per thread, mail never before a PEP. Neither starts where `manage.py check` finds it unsafe.
+at a time per thread, mail never before a PEP; `portal/broker.py` mends its client for Redis.
+Neither starts where `manage.py check` finds it unsafe.
 """
 
 import os
@@ -9,6 +10,8 @@ import os
 from celery import Celery
 from celery.signals import beat_init, worker_init
 from django.core.exceptions import ImproperlyConfigured
+
+import portal.broker  # noqa: F401 - it mends the client for Redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 

@@ -164,7 +164,7 @@ AUDITOR_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_AUDITOR_G
 APPROVER_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_APPROVER_GROUPS", "lychgate-approvers")]
 
 # Celery: ids only on the wire, one task at a time per thread, mail never before a PEP.
-REDIS_URL = text("REDIS_URL", "redis://localhost:6379/0")
+REDIS_URL = secret("REDIS_URL", "redis://localhost:6379/0")
 SWEEP_SECONDS = whole("LYCHGATE_SWEEP_SECONDS", 10, 1, 300)
 MAIL_SECONDS = 30
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)

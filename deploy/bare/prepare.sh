@@ -16,8 +16,9 @@ lab="nft:nftables wg:wireguard-tools wireguard-go:wireguard-go conntrack:conntra
 far="sshd:openssh-server sudo:sudo shellcheck:shellcheck systemd-analyze:systemd"
 # What signs in, and reads the QR code off the screen:
 browser="chromium:chromium zbarimg:zbar-tools"
-# What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it):
-servers="initdb:postgresql"
+# What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it).
+# redis-check-rdb is Redis itself by another name, and its package starts no service:
+servers="initdb:postgresql redis-check-rdb:redis-tools"
 
 can_have_lab() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; }
 

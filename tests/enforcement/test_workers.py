@@ -30,22 +30,6 @@ def site(gateway, transactional_db):
         yield site
 
 
-@pytest.fixture
-def granted(gateway, transactional_db):
-    """Return a function by which bob approves what alice asks, here and now."""
-    now = timezone.now()
-    alice, bob = (factories.a_person(name, now=now) for name in ("alice", "bob"))
-    pep = factories.a_pep(public_key=gateway.keys.public, now=now)
-    fileshare = factories.a_resource("fileshare", pep=pep, now=now)
-    laptop = factories.a_device(alice, now=now)
-
-    def approve(seconds=3600):
-        request = factories.a_request(alice, fileshare, [laptop], seconds=seconds, now=timezone.now())
-        return lifecycle.approve(request, reviewer=bob, now=timezone.now())
-
-    return approve
-
-
 def test_a_nudge_is_enforced_and_ended_though_another_pep_hangs(site, granted):
     hanging = factories.a_pep(2, now=timezone.now())
     site.start_broker()
