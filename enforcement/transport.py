@@ -31,7 +31,8 @@ CHUNK = 256 * 1024
 IDLE_SECONDS = 300.0  # half of what the agent gives a stream, so that we close first
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 FAREWELL_SECONDS = 0.5
-OTHER_HOST_KEY = b"Host key verification failed."  # how OpenSSH ends where the key is not the one it was told
+# How OpenSSH ends where the key is not the one it was told, or not even of its kind.
+OTHER_HOST_KEYS = (b"Host key verification failed.", b"no matching host key type found")
 ANOTHER_HOST = (
     "answers with another SSH host key than an admin confirmed, so nothing was sent to it: somebody is in its place,"
     " or it was set up anew. Look at its own screen, and confirm the new key only if it is there."
@@ -223,7 +224,7 @@ class Stream:
         if self._process.stderr:
             self._hear_stderr(self._process.stderr.fileno())
         code = self._process.returncode
-        if OTHER_HOST_KEY in self._stderr:
+        if any(words in self._stderr for words in OTHER_HOST_KEYS):
             return f"{ALARM}{self.pep} {ANOTHER_HOST}"
         return f"{self.pep}: {self.argv[0]} ended before it answered (exit status {code}){self._its_words()}"
 

@@ -22,7 +22,7 @@ OPTIONS = (
     *("BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", "PreferredAuthentications=publickey", "PubkeyAuthentication=yes"),
     *("StrictHostKeyChecking=yes", "GlobalKnownHostsFile=none", "UpdateHostKeys=no", "VerifyHostKeyDNS=no", "CheckHostIP=no"),
     *("ForwardAgent=no", "ForwardX11=no", "ClearAllForwardings=yes", "PermitLocalCommand=no", "RequestTTY=no", "EscapeChar=none"),
-    *("ControlMaster=no", "ControlPath=none", "CanonicalizeHostname=no", "Compression=no", "LogLevel=ERROR"),
+    *("ControlMaster=no", "ControlPath=none", "CanonicalizeHostname=no", "Compression=no", "LogLevel=INFO"),
     *("ServerAliveInterval=5", "ServerAliveCountMax=3", f"HostKeyAlgorithms={ssh_keys.KIND}"),
 )
 

@@ -88,9 +88,9 @@ class Far(ByHand, Lab):
                 raise LabError("sshd does not listen")
             time.sleep(0.02)
 
-    def change_host_key(self) -> None:
+    def change_host_key(self, kind: str = "ed25519") -> None:
         """Show another host key from the next connection on, as a host set up anew does, or somebody in its place."""
-        self.sh("rm /etc/ssh/ssh_host_*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key")
+        self.sh(f"rm /etc/ssh/ssh_host_*; ssh-keygen -q -t {kind} -N '' -f /etc/ssh/ssh_host_{kind}_key")
         self._sshd.terminate()
         self._sshd.wait(PATIENCE)
         self.cut()

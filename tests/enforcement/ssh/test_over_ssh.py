@@ -78,6 +78,11 @@ class TestAnotherHost:
         assert (far.agents(), far.admitted()) == ([], set())
         assert "lychgate_peps_alarmed 1\n" in written(clock.look())
 
+    def test_so_does_one_without_any_key_of_the_kind(self, near, far):
+        near.reconcile()
+        far.change_host_key("ecdsa")
+        assert near.reconcile().error.startswith("alarm: pep-1 answers with another SSH host key")
+
     def test_the_alarm_is_one_event_and_one_mail_however_often_it_is_heard(self, stranger):
         for _pass in range(3):
             error = stranger.reconcile().error
