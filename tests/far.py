@@ -24,8 +24,19 @@ AGENT = "/usr/bin/python3 -I /usr/local/lib/lychgate/agent.pyz"
 CLONE_NEWNET = 0x40000000
 ENVIRONMENT = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/")
 PATIENCE = 30.0
-# The work directory of an overlay must not be on one itself: where /mnt is, everything that is written goes.
-OWN_FILES = """
+
+
+def why_not_far() -> str:
+    """Say why this machine can have no far host; an empty text means that it can."""
+    missing = [name for name in ("sshd", "sudo", "ssh", "unshare", "nsenter") if not shutil.which(name, path="/usr/sbin:/usr/bin")]
+    return why_not() or (f"not installed: {', '.join(missing)}" if missing else "")
+
+
+class Far(ByHand, Lab):
+    """`pep` and `portal`, a wire between them, and nothing of ours on the PEP yet."""
+
+    # The work directory of an overlay must not be on one itself: where /mnt is, everything that is written goes.
+    OWN_FILES = """
 set -e
 mount -t tmpfs none /mnt
 for tree in etc usr/local var; do
@@ -39,16 +50,6 @@ echo ready
 exec sleep infinity
 """
 
-
-def why_not_far() -> str:
-    """Say why this machine can have no far host; an empty text means that it can."""
-    missing = [name for name in ("sshd", "sudo", "ssh", "unshare", "nsenter") if not shutil.which(name, path="/usr/sbin:/usr/bin")]
-    return why_not() or (f"not installed: {', '.join(missing)}" if missing else "")
-
-
-class Far(ByHand, Lab):
-    """`pep` and `portal`, a wire between them, and nothing of ours on the PEP yet."""
-
     def __init__(self) -> None:
         super().__init__(f"lgt{os.getpid()}f")
         self.interface = unique_interface()
@@ -58,7 +59,7 @@ class Far(ByHand, Lab):
             self.add_host("portal")
             self.wire("portal", "eth0", [f"{PORTAL}/24"], to="pep", port="eth0")
             self.ip("pep", [f"addr add {PEP}/24 dev eth0"])
-            holder = self.popen("pep", ["unshare", "--mount", "--propagation", "private", "sh", "-c", OWN_FILES])
+            holder = self.popen("pep", ["unshare", "--mount", "--propagation", "private", "sh", "-c", self.OWN_FILES])
             self.pid = holder.pid
             _insist_on_ready(holder)
         except BaseException:

@@ -1,7 +1,7 @@
 """A PEP starts closed: the guards, then WireGuard without peers, and nothing before the first document.
 
-No systemd runs as the first process of a test machine: it checks the units offline, and
-what they start is started here in the order that they name.
+Here systemd checks the units offline, and what they start is started in the order that they
+name. `test_systemd.py` switches a host off and on that has a systemd of its own.
 """
 
 import configparser
