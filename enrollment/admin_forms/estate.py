@@ -76,6 +76,13 @@ class PepForm(PepModelForm):
             "ssh_host": _("Where the workers reach it. Empty where they have another way: LYCHGATE_PEP_ARGV."),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Show the fingerprint of the confirmed host key, as the gateway's own screen does."""
+        super().__init__(*args, **kwargs)
+        if self.instance.ssh_host_key and "ssh_host_key" in self.fields:
+            fingerprint = ssh_keys.fingerprint(self.instance.ssh_host_key)
+            self.fields["ssh_host_key"].help_text = _("Confirmed: %(fingerprint)s. Any other is refused.") % {"fingerprint": fingerprint}
+
     def clean_endpoint_host(self) -> str:
         return _host(self.cleaned_data["endpoint_host"])
 

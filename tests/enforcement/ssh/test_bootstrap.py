@@ -105,6 +105,14 @@ def test_the_options_are_the_caps(far, bootstrap):
     assert "192.168.89.1/32" in map(str, caps.forbidden_targets)
 
 
+def test_the_options_can_be_typed(world, script):
+    typed = "--interface wg7 --listen-port 5555 --target 192.168.89.0/24=tcp/445 --forbid 192.168.89.1 --masquerade eth1 --masquerade eth2"
+    out = StringIO()
+    call_command("bootstrap_pep", "pep-1", *typed.split(), "--from", "203.0.113.7", "--most-peers", "7", stdout=out)
+    meant = {"target": ["192.168.89.0/24=tcp/445"], "forbid": ["192.168.89.1"], "masquerade": ["eth1", "eth2"]}
+    assert out.getvalue() == script(interface="wg7", listen_port=5555, most_peers=7, workers=["203.0.113.7"], **meant)
+
+
 def test_workers_may_be_held_to_where_they_come_from(world, far, bootstrap, confirm):
     confirm(bootstrap(workers=["203.0.113.7"]))
     far.start_sshd()

@@ -3,6 +3,7 @@
 import pytest
 
 from enforcement.models import PepStatus
+from enrollment import ssh_keys
 from enrollment.admin_forms.estate import PepForm, ResourceForm
 from enrollment.models import AuditEvent, Pep, Placement, Resource, ResourcePort
 from enrollment.signals import access_changed
@@ -78,6 +79,7 @@ def test_what_an_admin_confirms_of_a_peps_host_is_written_down_without_its_comme
     assert (pep.ssh_host, pep.ssh_port, pep.ssh_host_key) == ("pep-1.example.com", 2222, key)
     event = AuditEvent.objects.get(verb="pep.changed", subject_id=pep.pk)
     assert (event.actor_id, event.data["ssh_host_key"]) == (dave.pk, key)
+    assert f"Confirmed: {ssh_keys.fingerprint(key)}." in admin.get(url("pep_change", pep.pk)).text
 
 
 def test_the_list_of_peps_says_what_is_wrong_with_one(admin, url, pep):
