@@ -14,6 +14,7 @@ from django.conf import settings
 
 from enforcement.transport import TransportError
 from enrollment import ssh_keys
+from enrollment.keys import BadKey
 from enrollment.models import Pep
 
 ACCOUNT = "lychgate"  # on every PEP; `bootstrap_pep` makes it
@@ -39,8 +40,8 @@ def to(pep: Pep) -> tuple[str, ...]:
         raise TransportError(f"{pep.name} cannot be reached over SSH: set LYCHGATE_SSH_KEY_FILE")
     options = (
         *OPTIONS,
-        f"IdentityFile={settings.SSH_KEY_FILE}",
-        f"UserKnownHostsFile={_pinned(pep)}",
+        f"IdentityFile={_as_ssh_reads(settings.SSH_KEY_FILE)}",
+        f"UserKnownHostsFile={_as_ssh_reads(_pinned(pep))}",
         f"HostKeyAlias={pep.name}",
         f"ConnectTimeout={min(CONNECT_SECONDS, settings.PEP_TIMEOUT_SECONDS)}",
     )
@@ -48,9 +49,17 @@ def to(pep: Pep) -> tuple[str, ...]:
     return ("ssh", "-F", "none", "-T", *words, "-p", str(pep.ssh_port), "-l", ACCOUNT, "--", pep.ssh_host)
 
 
+def _as_ssh_reads(path: Path | str) -> str:
+    """Write a path so that OpenSSH takes it for one, and for what it is."""
+    return '"{}"'.format(str(path).replace("%", "%%"))
+
+
 def _pinned(pep: Pep) -> Path:
     """Return the file with the PEP's one confirmed key. Another key is another file: streams under the old one end."""
-    line = f"{pep.name} {ssh_keys.check(pep.ssh_host_key)}\n".encode()
+    try:
+        line = f"{pep.name} {ssh_keys.check(pep.ssh_host_key)}\n".encode()
+    except BadKey as bad:
+        raise TransportError(f"{pep.name}: {bad}") from None
     path = Path(settings.SSH_KNOWN_HOSTS) / f"{pep.name}.{hashlib.sha256(line).hexdigest()[:16]}"
     try:
         if path.is_file() and path.read_bytes() == line:

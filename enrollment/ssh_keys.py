@@ -35,6 +35,6 @@ def check(text: str) -> str:
 
 
 def fingerprint(key: str) -> str:
-    """Return the fingerprint of a checked key as `ssh-keygen -l` prints it."""
-    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    """Return the fingerprint as `ssh-keygen -l` prints it. Raises BadKey."""
+    digest = hashlib.sha256(base64.b64decode(check(key).split()[1])).digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

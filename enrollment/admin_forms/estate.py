@@ -7,6 +7,7 @@ address already) is asked here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -80,8 +81,9 @@ class PepForm(PepModelForm):
         """Show the fingerprint of the confirmed host key, as the gateway's own screen does."""
         super().__init__(*args, **kwargs)
         if self.instance.ssh_host_key and "ssh_host_key" in self.fields:
-            fingerprint = ssh_keys.fingerprint(self.instance.ssh_host_key)
-            self.fields["ssh_host_key"].help_text = _("Confirmed: %(fingerprint)s. Any other is refused.") % {"fingerprint": fingerprint}
+            with suppress(keys.BadKey):  # written past us: the workers refuse it
+                fingerprint = ssh_keys.fingerprint(self.instance.ssh_host_key)
+                self.fields["ssh_host_key"].help_text = _("Confirmed: %(print)s. Any other is refused.") % {"fingerprint": fingerprint}
 
     def clean_endpoint_host(self) -> str:
         return _host(self.cleaned_data["endpoint_host"])

@@ -67,6 +67,13 @@ def test_what_is_missing_at_the_pep_is_said(pep, field, sentence):
         ways.to(pep)
 
 
+@pytest.mark.parametrize("key", ["ssh-ed25519 AAAA", "ssh-rsa AAAA", f"{factories.an_ssh_key('a')}\n* {factories.an_ssh_key('b')}"])
+def test_a_host_key_that_was_written_past_us_is_refused_with_a_sentence(pep, key):
+    pep.ssh_host_key = key
+    with pytest.raises(TransportError, match="pep-1: This is not an SSH public key"):
+        ways.to(pep)
+
+
 def test_a_missing_key_of_the_workers_is_said(pep, settings):
     settings.SSH_KEY_FILE = ""
     with pytest.raises(TransportError, match="set LYCHGATE_SSH_KEY_FILE"):

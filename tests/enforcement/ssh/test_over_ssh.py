@@ -1,6 +1,7 @@
 """A grant on its way to a PEP far away: over one connection, to the host that was confirmed and to no other."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -32,6 +33,14 @@ def test_a_pep_whose_wireguard_key_nobody_has_confirmed_says_so(near, far):
     near.pep.public_key = None
     near.pep.save()
     assert near.reconcile().error == "No admin has confirmed the public key of WireGuard on pep-1 yet, so no client file names it."
+
+
+def test_a_path_is_taken_for_what_it_is(near, worker, settings, tmp_path):
+    odd = tmp_path / "100% the worker's own"
+    odd.mkdir()
+    settings.SSH_KEY_FILE, settings.SSH_KNOWN_HOSTS = str(odd / "key"), odd / "known hosts"
+    shutil.copy(worker, odd / "key")
+    assert near.reconcile().error == ""
 
 
 def test_pass_after_pass_goes_over_one_connection(near, far):
