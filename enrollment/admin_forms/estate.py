@@ -82,8 +82,8 @@ class PepForm(PepModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.ssh_host_key and "ssh_host_key" in self.fields:
             with suppress(keys.BadKey):  # written past us: the workers refuse it
-                fingerprint = ssh_keys.fingerprint(self.instance.ssh_host_key)
-                self.fields["ssh_host_key"].help_text = _("Confirmed: %(print)s. Any other is refused.") % {"fingerprint": fingerprint}
+                confirmed = {"fingerprint": ssh_keys.fingerprint(self.instance.ssh_host_key)}
+                self.fields["ssh_host_key"].help_text = _("Confirmed: %(fingerprint)s. Any other is refused.") % confirmed
 
     def clean_endpoint_host(self) -> str:
         return _host(self.cleaned_data["endpoint_host"])
