@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 
-from enforcement.models import Enforcement, Handshake
+from enforcement.models import Alarm, Enforcement, Handshake
 from enrollment import lifecycle
 from tests import factories
 
@@ -46,6 +46,7 @@ def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
         emergency=factories.an_emergency(alice, servers, [laptop]),
         enforcement=Enforcement.objects.get_or_create(grant=grant, device=laptop, pep=pep, defaults={"wanted_at": NOW})[0],
         handshake=Handshake.objects.create(device=laptop, pep=pep, at=NOW),
+        alarm=Alarm.objects.create(pep=pep, kind=Alarm.Kind.DRIFT, seen_at=NOW),
     )
 
 
@@ -126,6 +127,7 @@ BREACHES = {
     "one_break_glass_to_review": again("emergency", request=lambda there: there.other_request),
     "enforcement_once": again("enforcement"),
     "handshake_once": again("handshake"),
+    "alarm_once": again("alarm"),
 }
 
 

@@ -163,14 +163,14 @@ def test_no_file_comes_or_goes(thief, far, tmp_path):
     there = f"lychgate@{PEP}:"
     attempts = [
         ("sftp", *thief.options, "-b", str(tmp_path / "batch"), there),
-        ("scp", *thief.options, str(tmp_path / "evil"), f"{there}/tmp/evil-was-here"),
-        ("scp", "-O", *thief.options, str(tmp_path / "evil"), f"{there}/tmp/evil-was-here"),
+        ("scp", *thief.options, str(tmp_path / "evil"), f"{there}/var/tmp/evil-was-here"),
+        ("scp", "-O", *thief.options, str(tmp_path / "evil"), f"{there}/var/tmp/evil-was-here"),
         ("scp", "-O", *thief.options, f"{there}/etc/passwd", str(tmp_path / "stolen")),
     ]
     (tmp_path / "batch").write_text(f"get /etc/passwd {tmp_path}/stolen\n")
     assert thief.succeed(*attempts) == []
     assert not (tmp_path / "stolen").exists()
-    assert far.sh("find /tmp /etc /var/lib /usr/local -name evil-was-here") == ""
+    assert not far.path("/var/tmp/evil-was-here").exists()  # anybody may write there, and unlike /tmp it is the PEP's own
 
 
 def test_the_key_opens_no_other_account(thief):
