@@ -25,6 +25,7 @@ from enrollment.policy import in_words
 Kind = Alarm.Kind
 ABOUT_THE_LOG = f"{ALARM}the audit log"
 MOST_WORDS = 5  # of many things done by hand at once; the PEP's page has them all
+NO_END = "No pass over it comes to an end: see what the workers log."
 BY_THE_SWEEP = frozenset({Kind.UNREACHED, Kind.UNCONFIRMED})  # not so any more means over; of the others only an answer tells
 
 
@@ -41,14 +42,15 @@ def hear(pep: Pep, receipt: Receipt, *, skew: float, at: datetime) -> list[Alarm
     return _turn_on(pep, found, at)
 
 
-def hear_refusal(pep: Pep, error: str, at: datetime) -> list[Alarm]:
-    """Do the same for a pass without an answer: where the way there was not what it should be, and so was not taken."""
-    return _turn_on(pep, {Kind.HOST_KEY: error if error.startswith(ALARM) else ""}, at)
+def hear_refusal(pep: Pep, error: str, at: datetime, *, agent: str = "") -> list[Alarm]:
+    """Do the same for a pass without a receipt: the way there was not what it should be, or whoever greeted us is too old to go on."""
+    return _turn_on(pep, {Kind.HOST_KEY: error if error.startswith(ALARM) else "", Kind.AGENT: why_too_old(pep.name, agent)}, at)
 
 
 def judge(now: datetime) -> None:
     """Turn on what has been so for too long, and turn off what is over. For the sweep; twice is the same as once."""
     limit = now - timedelta(seconds=settings.ALARM_SECONDS - min(settings.SWEEP_SECONDS, settings.ALARM_SECONDS))  # the next sweep is late
+    _notice_silence(now)
     late = Q(unreached_since__lte=limit) | Q(failing_since__lte=limit, unreached_since=None)
     for status in PepStatus.objects.filter(late, pep__is_enabled=True).select_related("pep"):
         _begin(status.pep, _of_status(status), now)
@@ -94,8 +96,15 @@ def _turn_on(pep: Pep, found: Mapping[Kind, str], at: datetime) -> list[Alarm]:
     return begun
 
 
+def _notice_silence(now: datetime) -> None:
+    """Count from now where no pass comes to an end, well or not: a portal that was off itself has a whole wait to make it good."""
+    usual = settings.ALARM_SECONDS + settings.SWEEP_SECONDS + settings.PEP_TIMEOUT_SECONDS
+    silent = Q(reached_at=None) | Q(reached_at__lte=now - timedelta(seconds=usual))
+    PepStatus.objects.filter(silent, unreached_since=None, failing_since=None, pep__is_enabled=True).update(unreached_since=now)
+
+
 def _of_status(status: PepStatus) -> Mapping[Kind, str]:
-    return {Kind.UNREACHED if status.unreached_since else Kind.LACKING: status.error}
+    return {Kind.UNREACHED if status.unreached_since else Kind.LACKING: status.error or NO_END}
 
 
 def _unconfirmed(limit: datetime, now: datetime) -> Mapping[int, str]:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from enforcement.alarms import NO_END
 from enforcement.fitness import why_skewed, why_too_old
 from enforcement.models import Alarm, Drift, Enforcement, PepStatus, Receipt
 from enrollment.models import AuditEvent, Pep
@@ -68,7 +69,7 @@ def not_as_wanted(pep: Pep) -> QuerySet[Enforcement]:
 def _obstacles(status: PepStatus) -> tuple[str, ...]:
     reach = ""
     if status.unreached_since:
-        reach = _("Not reachable since %(when)s: %(error)s") % {"when": in_words(status.unreached_since), "error": status.error}
+        reach = _("Not reachable since %(when)s: %(error)s") % {"when": in_words(status.unreached_since), "error": status.error or NO_END}
     elif status.failing_since:
         reach = _("It does not hold what is wanted since %(when)s: %(error)s") % {
             "when": in_words(status.failing_since),

@@ -78,7 +78,7 @@ def reconcile(pep_id: int, now: datetime) -> Outcome | None:
         _insist_on(reading, answer)
     except TransportError as error:
         log.warning("%s", error)
-        return Outcome(*record.unreached(turn, reading.pep, reading.desired, reading.rows, str(error), clock.now()))
+        return Outcome(*record.unreached(turn, reading.pep, reading.desired, reading.rows, str(error), clock.now(), agent=error.agent))
     return Outcome(*record.reached(turn, reading.pep, reading.desired, reading.rows, answer, clock.now(), served=reading.touched))
 
 

@@ -67,12 +67,19 @@ def reached(
     return error, due_at
 
 
-def unreached(turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enforcement], error: str, at: datetime) -> Ended:
-    """Write down that the PEP gave no receipt. What was in force stays so until the deadline that was read back."""
+def unreached(
+    turn: turns.Turn, pep: Pep, desired: Desired, rows: Iterable[Enforcement], error: str, at: datetime, *, agent: str = ""
+) -> Ended:
+    """Write down that the PEP gave no receipt. What was in force stays so until the deadline that was read back.
+
+    `agent` is the version that greeted us, where one did.
+    """
     still_ours = PepStatus.objects.filter(pk=pep.pk, generation=turn.generation)
     with transaction.atomic():
         still_ours.filter(unreached_since=None).update(unreached_since=turn.began)
-        begun = alarms.hear_refusal(pep, error, at) if still_ours.exists() else []
+        begun = alarms.hear_refusal(pep, error, at, agent=agent) if still_ours.exists() else []
+        if agent:
+            still_ours.update(agent_version=agent)
         ended = unread(turn, error, at)
         if still_ours.exists():
             standing.settle(rows, desired, standing.Seen(at, error=error))

@@ -45,6 +45,8 @@ Compose = Callable[[Hello], Mapping[str, object]]
 class TransportError(Exception):
     """The PEP could not be asked, or its answer is none; the message says what to look at."""
 
+    agent = ""  # the version that greeted us, where one did
+
 
 class StreamDiedError(TransportError):
     """The process ended, or its pipe did, before it answered."""
@@ -77,8 +79,10 @@ def _converse(pep: str, argv: Sequence[str], compose: Compose, parse: Callable[[
     stream, hello = _greet(pep, argv, deadline)
     try:
         answer = _read(parse, stream.exchange(compose(hello), deadline), pep)
-    except BaseException:
+    except BaseException as error:
         stream.kill()
+        if isinstance(error, TransportError):
+            error.agent = hello.agent
         raise
     POOL.put(pep, stream)
     return hello, answer

@@ -90,6 +90,11 @@ def test_one_that_is_not_reached_says_since_when_why_and_how_long_it_keeps_what_
     assert f"What it holds now ends by {at(since + timedelta(minutes=15))}." in said
 
 
+def test_one_that_no_pass_ends_over_says_where_to_look(reads, pep, now):
+    a_status(pep, now, unreached_since=now, error="")
+    assert f"Not reachable since {at(now)}: No pass over it comes to an end: see what the workers log." in reads(pep)
+
+
 def test_without_a_lease_it_says_that_only_the_deadline_ends_access(reads, pep, status):
     assert "keeps access after a revoke until its deadline" in reads(pep)
 
