@@ -40,6 +40,11 @@ def test_every_case_is_shown_by_a_test_that_exists():
     assert gaps(text) == []
 
 
+def test_every_fault_has_its_row():
+    text = (ROOT / "docs/cases.md").read_text(encoding="utf-8")
+    assert [case for case in rows(text) if case.startswith("F")] == [f"F{number}" for number in range(1, 31)]
+
+
 @pytest.mark.parametrize(
     ("row", "gap"),
     [
