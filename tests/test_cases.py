@@ -40,6 +40,12 @@ def test_every_case_is_shown_by_a_test_that_exists():
     assert gaps(text) == []
 
 
+def test_the_tests_that_security_names_exist():
+    named = NAMED.findall((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    assert len(named) > 30
+    assert [f"{path}::{name}" for path, name in named if name not in defined(path)] == []
+
+
 def test_every_fault_has_its_row():
     text = (ROOT / "docs/cases.md").read_text(encoding="utf-8")
     assert [case for case in rows(text) if case.startswith("F")] == [f"F{number}" for number in range(1, 31)]
