@@ -8,6 +8,7 @@ import configparser
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -61,13 +62,17 @@ class TestAfterAPowerCut:
         assert far.sh("nft list tables").split() == ["table", "inet", "lychgate-guard"]
         assert (far.peers(), far.sh("ip rule").count("blackhole"), far.sh("cat /proc/sys/net/ipv4/ip_forward")) == ({}, 2, "1\n")
 
-    def test_the_next_pass_restores_access_under_the_same_key_for_the_time_that_remains(self, near, far, units):
-        grant = near.grant(600)
+    def test_the_next_pass_restores_access_under_the_same_key_for_the_time_that_remains(self, near, far, units, figure):
+        grant, began = near.grant(600), time.monotonic()
         near.reconcile()
         before = near.row(grant).until
         power_cut(far)
         start(far, units, "lychgate-guards.service", "lychgate-wireguard.service")
+        time.sleep(max(0.0, began + 2 - time.monotonic()))
+        contact = time.monotonic()
         assert (near.reconcile().error, far.admitted()) == ("", set(ALICE))
+        assert figure("from contact to restored over SSH", time.monotonic() - contact, 30) < 30
+        assert max(far.elements().values()) <= 598
         assert near.row(grant).until <= before
         assert far.sh(f"wg show {far.interface} public-key").strip() == near.pep.public_key
 
