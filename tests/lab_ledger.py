@@ -7,6 +7,7 @@ says from when on what is allowed; whatever else arrived is an excess, named wit
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from bisect import bisect_right
@@ -75,7 +76,7 @@ class Ledger:
     """Listens on a host from its making until `close`."""
 
     def __init__(self, lab, host="lan", interface="eth0", seconds=600):
-        self._file = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `close`
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = lab.popen(host, [*PYTHON, str(TOOLS / "ledger.py"), str(seconds), interface], stdout=self._file)
         until = time.monotonic() + 10
         while not self._text().startswith("ready\n"):
@@ -105,8 +106,9 @@ class Ledger:
         return packets
 
     def _text(self):
-        self._file.seek(0)
-        return self._file.read()
+        """Read without moving: the position in the file is the tool's as well, which would write over what it has written."""
+        handle = self._file.fileno()
+        return os.pread(handle, os.fstat(handle).st_size, 0).decode()
 
 
 class Knocker:

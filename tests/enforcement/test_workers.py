@@ -1,12 +1,8 @@
 """A real worker and a real broker: a nudge is fast, the sweep makes it true, and a message can name a PEP and no more."""
 
-import contextlib
-import os
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import redis
@@ -108,16 +104,20 @@ class TestAfterACrash:
     BACK = 30.0
 
     @pytest.fixture
-    def quick(self, site):
+    def quick(self, gateway, gate, transactional_db):
         """A dead worker's turn is over sooner than in production, where it is `LYCHGATE_PEP_TIMEOUT_SECONDS` and a margin."""
-        site.environment["LYCHGATE_PEP_TIMEOUT_SECONDS"] = "5"
-        return site
+        with running_site(gateway, {"pep-1": gate.before(gateway.agent_argv)}, LYCHGATE_PEP_TIMEOUT_SECONDS="5") as site:
+            yield site
 
-    def test_a_worker_killed_in_mid_apply_opens_nothing_and_the_next_one_finishes(self, quick, granted):
-        first, agents = revoke_and_hold_the_pass(quick, granted)
+    @pytest.fixture
+    def gate(self, tmp_path):
+        return Gate(tmp_path)
+
+    def test_a_worker_killed_in_mid_apply_opens_nothing_and_the_next_one_finishes(self, quick, gate, granted):
+        first = revoke_and_hold_the_pass(quick, gate, granted)
         second = granted(1800)
         quick.stop("worker")
-        go_on(agents)
+        gate.open()
         began = time.monotonic()
         quick.start_worker()
         quick.start_beat()
@@ -129,11 +129,11 @@ class TestAfterACrash:
         wait_for("gone", second)
         assert (quick.gateway.admitted(), quick.gateway.peers()) == (set(), {})
 
-    def test_a_worker_told_to_end_in_mid_apply_finishes_first(self, quick, granted):
-        first, agents = revoke_and_hold_the_pass(quick, granted)
+    def test_a_worker_told_to_end_in_mid_apply_finishes_first(self, quick, gate, granted):
+        first = revoke_and_hold_the_pass(quick, gate, granted)
         worker = quick.parts["worker"].process
         worker.terminate()
-        go_on(agents)
+        gate.open()
         assert worker.wait(self.BACK) == 0
         wait_for("gone", first, seconds=1)
         assert quick.gateway.admitted() == set()
@@ -162,7 +162,7 @@ class TestAfterACrash:
         wait_for("in_force", grant, self.BACK)
         assert quick.gateway.admitted() == BOTH
 
-    def test_a_database_that_was_away_in_mid_pass_loses_nothing(self, quick):
+    def test_a_database_that_was_away_in_mid_pass_loses_nothing(self, quick, gate):
         with Cluster() as cluster:
             quick.environment["DATABASE_URL"] = cluster.url
             portal(quick, MAKE_A_WORLD.format(key=quick.gateway.keys.public))
@@ -170,10 +170,14 @@ class TestAfterACrash:
             quick.start_worker()
             quick.start_beat()
             wait_until(lambda: quick.gateway.admitted() == BOTH, self.BACK)
-            agents = stop_agents(quick.gateway)
-            portal(quick, REVOKE_AND_SEE_IT_BEGIN)
+            end(quick, "beat", "worker")
+            portal(quick, "lifecycle.revoke(Grant.objects.get(), actor=None, reason='done', now=timezone.now())")
+            gate.close()
+            quick.start_worker()
+            quick.start_beat()
+            gate.wait_for_somebody()
             cluster.stop()
-            go_on(agents)
+            gate.open()
             wait_until(lambda: not quick.gateway.admitted())  # what closes needs no database any more
             cluster.start()
             began = time.monotonic()
@@ -197,14 +201,6 @@ GRANT_AGAIN = """
 alice, bob = (User.objects.get(name=name) for name in ("Alice", "Bob"))
 factories.a_grant(alice, Resource.objects.get(), [Device.objects.get()], reviewer=bob, now=timezone.now())
 """
-REVOKE_AND_SEE_IT_BEGIN = """
-import time
-lifecycle.revoke(Grant.objects.get(), actor=None, reason="done", now=timezone.now())
-until = time.monotonic() + 30
-while PepStatus.objects.get().busy_until <= timezone.now():
-    assert time.monotonic() < until, "no pass began"
-    time.sleep(0.02)
-"""
 MAKE_A_WORLD = """
 call_command("migrate", verbosity=0)
 now = timezone.now()
@@ -212,6 +208,27 @@ people = [factories.a_person(name, now=now) for name in ("alice", "bob")]
 factories.a_resource("fileshare", pep=factories.a_pep(public_key="{key}", now=now), now=now)
 factories.a_device(people[0], now=now)
 """ + GRANT_AGAIN  # fmt: skip
+
+
+class Gate:
+    """Stands before an agent: while it is closed, a pass that has read its facts waits for the agent to speak."""
+
+    def __init__(self, directory):
+        self._closed, self._waiting = directory / "closed", directory / "waiting"
+
+    def before(self, argv):
+        script = 'closed=$1 waiting=$2; shift 2; while [ -e "$closed" ]; do touch "$waiting"; sleep 0.05; done; exec "$@"'
+        return ["/bin/sh", "-c", script, "gate", str(self._closed), str(self._waiting), *argv]
+
+    def close(self):
+        self._waiting.unlink(missing_ok=True)
+        self._closed.touch()
+
+    def open(self):
+        self._closed.unlink()
+
+    def wait_for_somebody(self):
+        wait_until(self._waiting.exists)
 
 
 def portal(site, code):
@@ -222,30 +239,21 @@ def portal(site, code):
     return done.stdout.strip()
 
 
-def revoke_and_hold_the_pass(site, granted):
-    """Return a grant that a pass is certainly under way to take away, and the agents that must go on for it to end."""
+def revoke_and_hold_the_pass(site, gate, granted):
+    """Return a grant that a pass is certainly under way to take away; it ends when the gate opens."""
     site.start_broker()
     site.start_worker()
     grant = granted()
     wait_for("in_force", grant)
-    agents = stop_agents(site.gateway)
+    end(site, "worker")  # its stream to the agent, too: the next one has to go through the gate
     lifecycle.revoke(grant, actor=None, reason="done", now=timezone.now())
-    wait_until(PepStatus.objects.filter(pep__name="pep-1", busy_until__gt=timezone.now()).exists)
-    return grant, agents
+    gate.close()
+    site.start_worker()
+    gate.wait_for_somebody()
+    return grant
 
 
-def stop_agents(gateway):
-    """Hold the agents of the PEP still, so that a pass is certainly under way; return them."""
-    listed = subprocess.run(["ip", "netns", "pids", gateway.namespace("pep")], capture_output=True, text=True, check=True).stdout
-    pids = [int(pid) for pid in listed.split()]
-    agents = [pid for pid in pids if b"agent.pyz" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    assert agents
-    for pid in agents:
-        os.kill(pid, signal.SIGSTOP)
-    return agents
-
-
-def go_on(pids):
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+def end(site, *names):
+    """Ask parts to end, and wait for it: no pass is under way then."""
+    for name in names:
+        site.parts.pop(name).stop()

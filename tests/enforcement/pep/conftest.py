@@ -63,9 +63,11 @@ def ledger(gate):
     """Begin with guards and an empty table; at the end, every packet that came through must have been allowed."""
     gate.sh("nft flush ruleset; conntrack -F")
     gate.load_guards()
-    with gate.watched() as ledger:
-        yield ledger
-    gate.stop_streams()
+    try:
+        with gate.watched() as ledger:
+            yield ledger
+    finally:
+        gate.stop_streams()
 
 
 @pytest.fixture
