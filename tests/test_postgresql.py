@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.postgresql import ROLE, ROOT, Cluster
+from tests.processes import is_alive
 
 HOLD_ONE = """
 import sys
@@ -31,14 +32,6 @@ def somebody_holds_one(*arguments):
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         directory = Path(process.stdout.readline().strip())
         yield process, directory, int((directory / "data/postmaster.pid").read_text().splitlines()[0])
-
-
-def is_alive(pid):
-    """A server whose parent is gone may stay a zombie where nobody collects those."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def wait_until_gone(directory, server, seconds=30):

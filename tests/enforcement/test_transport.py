@@ -3,12 +3,12 @@
 import json
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from enforcement import transport
 from enforcement.transport import StreamDiedError, TransportError
+from tests.processes import is_alive
 
 HELLO = {
     "version": 1,
@@ -119,18 +119,10 @@ def test_a_process_that_hangs_is_killed_with_all_it_started(pep, tmp_path):
     note = tmp_path / "pid"
     pep(f"import subprocess; open({str(note)!r}, 'w').write(str(subprocess.Popen(['sleep', '77']).pid)); time.sleep(60)")
     check_refused("did not answer")
-    stat = Path(f"/proc/{note.read_text()}/stat")
     until = time.monotonic() + 10  # it would sleep for 77 s; whoever was killed is gone when the kernel comes to it
-    while is_alive(stat):
+    while is_alive(note.read_text()):
         assert time.monotonic() < until
         time.sleep(0.01)
-
-
-def is_alive(stat):
-    try:
-        return stat.read_text().split()[2] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_words_of_a_pep_are_kept_short_and_printable(pep):
