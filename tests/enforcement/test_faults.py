@@ -54,6 +54,7 @@ def test_a_kernel_that_was_lost_comes_back_within_a_pass_for_what_remains(world,
     assert world.gateway.admitted() == BOTH
     assert world.gateway.elements()[LAPTOP] <= 598
     assert ends(world) < until + 1
+    assert world.row(grant).state == "in_force"
 
 
 @pytest.fixture

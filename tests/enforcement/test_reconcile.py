@@ -143,16 +143,6 @@ def test_what_somebody_added_by_hand_is_removed_and_told(world):
     assert AuditEvent.objects.filter(verb="pep.drift").count() == 1
 
 
-def test_a_pep_that_lost_everything_gets_it_back_with_the_time_that_is_left(world):
-    grant = world.grant(600)
-    world.reconcile()
-    world.gateway.clean()
-    world.reconcile()
-    assert world.gateway.admitted() == BOTH
-    assert world.gateway.elements()["10.89.0.2"] <= 600
-    assert world.row(grant).state == "in_force"
-
-
 def test_a_target_outside_the_caps_is_never_in_force_and_says_why(world):
     world.fileshare.placements.update(target_v4="169.254.169.254")
     grant = world.grant()
