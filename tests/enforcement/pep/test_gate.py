@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.enforcement.pep.gate import FILESHARE_AT, SHUT, WIKI_AT
-from tests.lab import LAN, OTHER_LAN, OWN, PEP_LAN, PHONE, PYTHON, TOOLS
+from tests.lab import LAN, LAPTOP, OTHER_LAN, OWN, PEP_LAN, PHONE, PYTHON, TOOLS
 from tests.lab_ledger import Knocker, Ledger, excess, ways
 
 pytestmark = pytest.mark.lab
@@ -21,6 +21,7 @@ def test_without_rules_the_ledger_names_every_knock(gate):
     many = [packet for packet in everything if packet.way.source in PHONE]  # the laptop may still be closing what a test before had open
     direct = {(to, port) for to in (*LAN, *OTHER_LAN) for port in (445,)} | {(to, 137) for to in LAN}
     assert {packet.way[:2] for packet in many} <= {(source, to) for source in PHONE for to in (*LAN, *OTHER_LAN)}
+    assert {packet.way.source for packet in everything} <= {*PHONE, *LAPTOP}
     assert {(packet.way.destination, packet.way.port) for packet in many} == direct
     assert min(counts) > 3
     gate.sh("nft flush ruleset")
