@@ -51,7 +51,13 @@ class Site:
         argv = ["beat", "--schedule", str(self.directory / "schedule"), "--loglevel", "info"]
         self._start("beat", [sys.executable, "-m", "celery", "--app", "portal", *argv], lambda: "Sending due task" in self.said("beat"))
 
+    def end(self, *names):
+        """Ask parts to end, and wait for it: no pass is under way then."""
+        for name in names:
+            self.parts.pop(name).stop()
+
     def stop(self, *names):
+        """End parts, or all, as a power cut would."""
         for name in names or list(self.parts)[::-1]:
             self.parts.pop(name).kill()
 

@@ -104,20 +104,20 @@ class TestAfterACrash:
     BACK = 30.0
 
     @pytest.fixture
-    def quick(self, gateway, gate, transactional_db):
+    def quick(self, gateway, latch, transactional_db):
         """A dead worker's turn is over sooner than in production, where it is `LYCHGATE_PEP_TIMEOUT_SECONDS` and a margin."""
-        with running_site(gateway, {"pep-1": gate.before(gateway.agent_argv)}, LYCHGATE_PEP_TIMEOUT_SECONDS="5") as site:
+        with running_site(gateway, {"pep-1": latch.before(gateway.agent_argv)}, LYCHGATE_PEP_TIMEOUT_SECONDS="5") as site:
             yield site
 
     @pytest.fixture
-    def gate(self, tmp_path):
-        return Gate(tmp_path)
+    def latch(self, tmp_path):
+        return Latch(tmp_path)
 
-    def test_a_worker_killed_in_mid_apply_opens_nothing_and_the_next_one_finishes(self, quick, gate, granted):
-        first = revoke_and_hold_the_pass(quick, gate, granted)
+    def test_a_worker_killed_in_mid_apply_opens_nothing_and_the_next_one_finishes(self, quick, latch, granted):
+        first = revoke_and_hold_the_pass(quick, latch, granted)
         second = granted(1800)
         quick.stop("worker")
-        gate.open()
+        latch.open()
         began = time.monotonic()
         quick.start_worker()
         quick.start_beat()
@@ -129,11 +129,11 @@ class TestAfterACrash:
         wait_for("gone", second)
         assert (quick.gateway.admitted(), quick.gateway.peers()) == (set(), {})
 
-    def test_a_worker_told_to_end_in_mid_apply_finishes_first(self, quick, gate, granted):
-        first = revoke_and_hold_the_pass(quick, gate, granted)
+    def test_a_worker_told_to_end_in_mid_apply_finishes_first(self, quick, latch, granted):
+        first = revoke_and_hold_the_pass(quick, latch, granted)
         worker = quick.parts["worker"].process
         worker.terminate()
-        gate.open()
+        latch.open()
         assert worker.wait(self.BACK) == 0
         wait_for("gone", first, seconds=1)
         assert quick.gateway.admitted() == set()
@@ -162,7 +162,7 @@ class TestAfterACrash:
         wait_for("in_force", grant, self.BACK)
         assert quick.gateway.admitted() == BOTH
 
-    def test_a_database_that_was_away_in_mid_pass_loses_nothing(self, quick, gate):
+    def test_a_database_that_was_away_in_mid_pass_loses_nothing(self, quick, latch):
         with Cluster() as cluster:
             quick.environment["DATABASE_URL"] = cluster.url
             portal(quick, MAKE_A_WORLD.format(key=quick.gateway.keys.public))
@@ -170,14 +170,14 @@ class TestAfterACrash:
             quick.start_worker()
             quick.start_beat()
             wait_until(lambda: quick.gateway.admitted() == BOTH, self.BACK)
-            end(quick, "beat", "worker")
+            quick.end("beat", "worker")
             portal(quick, "lifecycle.revoke(Grant.objects.get(), actor=None, reason='done', now=timezone.now())")
-            gate.close()
+            latch.close()
             quick.start_worker()
             quick.start_beat()
-            gate.wait_for_somebody()
+            latch.wait_for_somebody()
             cluster.stop()
-            gate.open()
+            latch.open()
             wait_until(lambda: not quick.gateway.admitted())  # what closes needs no database any more
             cluster.start()
             began = time.monotonic()
@@ -210,7 +210,7 @@ factories.a_device(people[0], now=now)
 """ + GRANT_AGAIN  # fmt: skip
 
 
-class Gate:
+class Latch:
     """Stands before an agent: while it is closed, a pass that has read its facts waits for the agent to speak."""
 
     def __init__(self, directory):
@@ -218,7 +218,7 @@ class Gate:
 
     def before(self, argv):
         script = 'closed=$1 waiting=$2; shift 2; while [ -e "$closed" ]; do touch "$waiting"; sleep 0.05; done; exec "$@"'
-        return ["/bin/sh", "-c", script, "gate", str(self._closed), str(self._waiting), *argv]
+        return ["/bin/sh", "-c", script, "latch", str(self._closed), str(self._waiting), *argv]
 
     def close(self):
         self._waiting.unlink(missing_ok=True)
@@ -239,21 +239,15 @@ def portal(site, code):
     return done.stdout.strip()
 
 
-def revoke_and_hold_the_pass(site, gate, granted):
-    """Return a grant that a pass is certainly under way to take away; it ends when the gate opens."""
+def revoke_and_hold_the_pass(site, latch, granted):
+    """Return a grant that a pass is certainly under way to take away; it ends when the latch opens."""
     site.start_broker()
     site.start_worker()
     grant = granted()
     wait_for("in_force", grant)
-    end(site, "worker")  # its stream to the agent, too: the next one has to go through the gate
+    site.end("worker")  # its stream to the agent, too: the next one has to wait at the latch
     lifecycle.revoke(grant, actor=None, reason="done", now=timezone.now())
-    gate.close()
+    latch.close()
     site.start_worker()
-    gate.wait_for_somebody()
+    latch.wait_for_somebody()
     return grant
-
-
-def end(site, *names):
-    """Ask parts to end, and wait for it: no pass is under way then."""
-    for name in names:
-        site.parts.pop(name).stop()
