@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 A_SIDE = 4
 SOON = HOUR // 2
+ADDRESSES = 240  # more than the scenes of one test, with --full
 UNFOUNDED = "nothing burnt"
 ALONG = {"left", UNFOUNDED}  # reasons of what ends with something else: it was nobody's own verb
 numbers = count(1)
@@ -55,7 +56,7 @@ class Scene:
         self.approvers, self.dave = people.approvers, people.dave
         self.alice = a_person(f"alice {number}")
         self.laptop = a_device(self.alice)
-        self.resource = a_resource(f"resource-{number}", pep=people.pep, number=number % 200 + 10)
+        self.resource = a_resource(f"resource-{number}", pep=people.pep, number=number % ADDRESSES + 10)
         begins(self)
         self.began = AuditHead.objects.get().seq
 
