@@ -186,10 +186,10 @@ TABLES = {
         LEAVE,
     ],
     lent: [
-        Verb("answer in the stead", stand_in, "request.approved", "request", ends=True),
+        Verb("answer in the stead", stand_in, "request.reviewed", "request", ends=True),
         Verb("end the delegation", by_admin(lifecycle.end_delegation, "delegation"), "delegation.ended", "delegation", ends=True),
         Verb("the delegator leaves", by_admin(lifecycle.disable_user, "bob", leaves=True), "user.disabled", "bob", ends=True),
-        Verb("answer oneself", answer_oneself, "request.approved", "request", ends=True),
+        Verb("answer oneself", answer_oneself, "request.reviewed", "request", ends=True),  # a yes given while leaving grants nothing
     ],
     granted: [
         REVOKE,

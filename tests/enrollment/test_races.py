@@ -10,7 +10,7 @@ from django.db import transaction
 
 from enrollment import audit, lifecycle
 from enrollment.models import AuditEvent, Device, Grant, Review, User
-from tests.factories import APPROVERS, NOW, a_device, a_grant, a_key, a_pep, a_person, a_policy, a_request, a_resource
+from tests.factories import APPROVERS, HOUR, NOW, a_device, a_grant, a_key, a_pep, a_person, a_policy, a_request, a_resource
 from tests.races import ANSWERS, at_once, check_log, won
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]  # SQLite lets one writer in at a time, which hides races
@@ -104,7 +104,7 @@ def test_two_who_approve_each_others_requests_at_once_both_succeed(rounds):
     bob, brenda = (a_person(name, groups=[APPROVERS]) for name in ("bob", "brenda"))
     fileshare = a_resource(pep=a_pep())
     for number in range(rounds(2, 50)):
-        asked = [a_request(who, fileshare, [a_device(who, f"laptop {number % 5}")]) for who in (bob, brenda)]
+        asked = [a_request(who, fileshare, [a_device(who, f"laptop {number % 5}")], seconds=HOUR // 2) for who in (bob, brenda)]
         answers = [
             lambda each=each, who=who: lifecycle.approve(each, reviewer=who, now=NOW)
             for each, who in zip(asked, (brenda, bob), strict=True)
