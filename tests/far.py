@@ -16,10 +16,11 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from portal.demo.netns import Keys, Lab, LabError, unique_interface, why_not
+from portal.demo.netns import Keys, Lab, LabError, Route, unique_interface, why_not
 from tests.enforcement.pep.agents import ByHand
 
 PORTAL, PEP = "198.51.100.2", "198.51.100.1"
+OVERLAY = ("10.89.0.0/16", "fd89::/48")
 AGENT = "/usr/bin/python3 -I /usr/local/lib/lychgate/agent.pyz"
 CLONE_NEWNET = 0x40000000
 ENVIRONMENT = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/")
@@ -80,11 +81,22 @@ exec sleep infinity
         """Run a script there as root would, and return what it printed."""
         return self.run("pep", ["sh", "-s"], script, seconds=120)
 
+    def add_device(self, host: str, number: int, keys: Keys, pep_key: str) -> None:
+        """Add a host with a tunnel to the PEP, on a wire of its own, that sends all of the overlay into it."""
+        theirs, ours = (f"203.0.113.{4 * number + end}" for end in (2, 1))
+        self.add_host(host)
+        self.wire(host, "eth0", [f"{theirs}/30"], to="pep", port=f"dev{number}")
+        self.ip("pep", [f"addr add {ours}/30 dev dev{number}"])
+        interface = unique_interface()
+        self.add_wireguard(host, interface, keys, [f"10.89.0.{number}/32", f"fd89::{number:x}/128"])
+        self.ip(host, [f"route add {prefix} dev {interface}" for prefix in OVERLAY])
+        self.add_peer(host, interface, Route(pep_key, OVERLAY, f"{ours}:51820"))
+
     def start_sshd(self) -> None:
         """Start the distribution's sshd with its own configuration, and wait until it answers."""
-        self._sshd = self.popen("pep", ["/usr/sbin/sshd", "-D", "-o", f"ListenAddress={PEP}"])
+        self._sshd = self.popen("pep", ["/usr/sbin/sshd", "-D"])
         until = time.monotonic() + PATIENCE
-        while "LISTEN" not in self.run("pep", ["ss", "-Hltn", "src", f"{PEP}:22"]):
+        while "LISTEN" not in self.run("pep", ["ss", "-Hltn", "sport = :22"]):
             if time.monotonic() > until or self._sshd.poll() is not None:
                 raise LabError("sshd does not listen")
             time.sleep(0.02)
@@ -92,6 +104,10 @@ exec sleep infinity
     def change_host_key(self, kind: str = "ed25519") -> None:
         """Show another host key from the next connection on, as a host set up anew does, or somebody in its place."""
         self.sh(f"rm /etc/ssh/ssh_host_*; ssh-keygen -q -t {kind} -N '' -f /etc/ssh/ssh_host_{kind}_key")
+        self.restart_sshd()
+
+    def restart_sshd(self) -> None:
+        """Have sshd read its configuration anew, and end the connections that are open."""
         self._sshd.terminate()
         self._sshd.wait(PATIENCE)
         self.cut()
