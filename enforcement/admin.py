@@ -1,19 +1,24 @@
 """What machines wrote, for admins and auditors to read; nobody changes it here."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from enforcement import pep_page
+from enforcement import lock_down, pep_page, tasks
 from enforcement.models import Drift, Enforcement, PepStatus, Receipt
 from enforcement.witnesses import of_peps
 from enrollment.admin.log import AuditEventAdmin
-from enrollment.admin.mixins import Frozen, RowAdmin, history_of
+from enrollment.admin.mixins import Frozen, RowAdmin, history_of, keeps
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin_forms.answers import NothingForm
 from enrollment.chain import Witness
-from enrollment.models import AuditEvent
+from enrollment.models import AuditEvent, User
 
 admin.site.unregister(AuditEvent)
 
@@ -27,15 +32,36 @@ class WitnessedLogAdmin(AuditEventAdmin):
         return heard.witnesses, heard.warnings
 
 
+def lock(status: PepStatus, who: User, _given: Answers, now: datetime) -> str:
+    lock_down.ask(status.pep, actor=who, now=now)
+    tasks.nudge_lock_down(status.pep_id)
+    return gettext("a worker tries to lock it down now. What came of it stands on its page in a moment.")
+
+
+def leave_open(status: PepStatus, who: User, given: Answers, now: datetime) -> str:
+    lock_down.leave_open(status.pep, actor=who, reason=given["reason"], now=now)
+    return gettext("left open.")
+
+
+LOCKING = "admin/enforcement/lock_down.html"
+LOCK = Verb("lock_down", _("Lock down …"), _("Lock down?"), _("Lock down"), lock, keeps, NothingForm, LOCKING, is_grave=True)
+LEAVE_OPEN = Verb("leave_open", _("Leave open …"), _("Leave it open?"), _("Leave open"), leave_open, keeps, is_grave=True)
+OFFERED = {LOCK.name: (PepStatus.Lock.OPEN, PepStatus.Lock.LOST), LEAVE_OPEN.name: (PepStatus.Lock.LOST,)}
+
+
 @admin.register(PepStatus)
-class PepStatusAdmin(Frozen, RowAdmin):
+class PepStatusAdmin(Frozen, VerbAdmin):
     """How each PEP is: one line a PEP, and a page with all there is to know of it."""
 
     change_form_template = "admin/enforcement/pep.html"
-    list_display = ["pep", "error", "failing_since", "agreed_at", "reached_at", "generation", "agent_version", "skew_seconds"]
+    verbs = (LOCK, LEAVE_OPEN)
+    list_display = ["pep", "error", "failing_since", "agreed_at", "reached_at", "generation", "agent_version", "skew_seconds", "lock"]
     list_select_related = ["pep"]
     search_fields = ["pep__name"]
     ordering = ["pep__name"]
+
+    def offers(self, verb: Verb, obj: PepStatus) -> bool:
+        return obj.lock in OFFERED[verb.name]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -29,7 +29,7 @@ NO_END = "No pass over it comes to an end: see what the workers log."
 BY_THE_SWEEP = frozenset({Kind.UNREACHED, Kind.UNCONFIRMED})  # not so any more means over; of the others only an answer tells
 
 
-def hear(pep: Pep, receipt: Receipt, *, skew: float, at: datetime) -> list[Alarm]:
+def hear(pep: Pep, receipt: Receipt, *, skew: float, lock: str, at: datetime) -> list[Alarm]:
     """Turn on what a receipt gives reason for, and return what is new; `tell` of it last, as the audit log is written last."""
     said = [words for words in receipt.why if words.startswith(ALARM)]
     found = {
@@ -38,6 +38,7 @@ def hear(pep: Pep, receipt: Receipt, *, skew: float, at: datetime) -> list[Alarm
         Kind.DRIFT: "; ".join(each.words for each in receipt.drift[:MOST_WORDS]),
         Kind.LOG: "; ".join(words for words in said if words.startswith(ABOUT_THE_LOG)),
         Kind.SAID: "; ".join(words for words in said if not words.startswith(ABOUT_THE_LOG)),
+        Kind.LOCK: lock,
     }
     return _turn_on(pep, found, at)
 

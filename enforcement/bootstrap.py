@@ -16,7 +16,8 @@ from pathlib import Path
 
 from enforcement.export import RSYSLOG
 from enforcement.pep import ruleset
-from enforcement.pep.caps import Caps, Network
+from enforcement.pep.caps import Caps, Network, Target
+from enforcement.pep.lockdown import lockdown
 
 GATEWAY = Path(__file__).parent / "gateway"
 MARK = "LYCHGATE-END-OF-FILE"
@@ -62,6 +63,7 @@ def files(setup: Setup) -> Mapping[str, str]:
         "/etc/lychgate/authorized_keys": _authorized(setup),
         "/etc/lychgate/boot.conf": _boot(caps),
         "/etc/lychgate/guard.nft": ruleset.guard(caps),
+        "/etc/lychgate/lock.nft": lockdown(caps),
         "/etc/lychgate/routing-guard": _lines(" ".join(argv[1:]) for argv in ruleset.routing_guard(caps)),
         "/etc/sysctl.d/90-lychgate.conf": _lines(f"{name} = {value}" for name, value in ruleset.sysctls(caps).items()),
         "/etc/rsyslog.d/20-nftables.conf": RSYSLOG,
@@ -71,8 +73,11 @@ def files(setup: Setup) -> Mapping[str, str]:
 def _caps(caps: Caps) -> str:
     """Return the agent's file, as `parse_caps` reads it."""
     values = {field.name: getattr(caps, field.name) for field in fields(caps)}
-    targets = [{"prefix": t.prefix, "ports": [[p.protocol, p.first, p.last] for p in t.ports]} for t in caps.targets]
-    return json.dumps({**values, "targets": targets}, indent=1, default=str) + "\n"
+    return json.dumps({**values, "targets": _targets(caps.targets), "kept_open": _targets(caps.kept_open)}, indent=1, default=str) + "\n"
+
+
+def _targets(targets: Iterable[Target]) -> list[dict[str, object]]:
+    return [{"prefix": t.prefix, "ports": [[p.protocol, p.first, p.last] for p in t.ports]} for t in targets]
 
 
 def _authorized(setup: Setup) -> str:
@@ -86,6 +91,7 @@ def _boot(caps: Caps) -> str:
         "port": [caps.listen_port],
         "addresses": (f"{address}/{address.max_prefixlen}" for address in caps.own_addresses),
         "routes": caps.overlay,
+        "state": [caps.state_dir],
     }
     return _lines(f"{name}={_quoted(' '.join(map(str, words)))}" for name, words in values.items())
 

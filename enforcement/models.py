@@ -18,6 +18,13 @@ class PepStatus(models.Model):
     the first fact is read: single flight and order at once, on any database.
     """
 
+    class Lock(models.TextChoices):
+        OPEN = "open", _("not locked down")
+        ASKED = "asked", _("about to be locked down")
+        TRYING = "trying", _("being locked down, on trial")
+        LOCKED = "locked", _("locked down")
+        LOST = "lost", _("not locked down any more")
+
     pep = models.OneToOneField(Pep, on_delete=models.CASCADE, primary_key=True, related_name="status")
     generation = models.BigIntegerField(default=0)
     busy_until = models.DateTimeField()
@@ -30,6 +37,9 @@ class PepStatus(models.Model):
     failures = models.PositiveIntegerField(default=0)
     agent_version = models.CharField(max_length=20, blank=True)
     skew_seconds = models.FloatField(null=True)
+    lock = models.CharField(_("lock-down"), max_length=10, choices=Lock, default=Lock.OPEN)
+    lock_since = models.DateTimeField(null=True)
+    lock_words = models.TextField(blank=True)  # why the last trial failed, or what is wrong
 
     class Meta:
         verbose_name = _("PEP status")
@@ -152,6 +162,7 @@ class Alarm(models.Model):
         LOG = "log", _("saw another audit log")
         SAID = "said", _("raises an alarm of its own")
         HOST_KEY = "host key", _("answers with another host key")
+        LOCK = "lock", _("is not locked down any more")
 
     pep = models.ForeignKey(Pep, on_delete=models.CASCADE, related_name="alarms")
     kind = models.CharField(max_length=20, choices=Kind)

@@ -73,6 +73,7 @@ class Receipt:
     now: float
     took_ms: float
     held: State | None
+    lock: str = ""  # "open", "trial", "locked"; an older agent does not say
     is_recorded: bool = False  # the agent has no kernel to work on (no root, no Linux) and only notes what it is told
 
     @property
@@ -128,8 +129,15 @@ def parse_receipt(value: object, pep: str) -> Receipt:
         now=_number(fields, "now"),
         took_ms=_number(fields, "took_ms"),
         held=_held(fields["held"]) if "held" in fields else None,
+        lock=_text(fields, "lock")[:10] if "lock" in fields else "",
         is_recorded=bool(fields.get("recorded")),
     )
+
+
+def parse_lock(value: object, pep: str) -> tuple[str, str]:
+    """Return how it is locked down ("trial" or "locked"), and the token that a trial is confirmed with."""
+    fields = _answer(value, "lock", pep)
+    return _text(fields, "state")[:10], _text(fields, "token") if "token" in fields else ""
 
 
 def parse_witnesses(value: object, pep: str) -> tuple[tuple[int, str], ...]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 
 from celery import shared_task
 from django.conf import settings
+from django.db import transaction
 
-from enforcement import alarms, turns
+from enforcement import alarms, lock_down, turns
 from enforcement.reconcile import Elapsed, reconcile
 from enrollment import clock, lifecycle
 
@@ -25,6 +27,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.expire_due,
     lifecycle.lapse_due,
     lifecycle.free_addresses,
+    lock_down.give_up,
     alarms.judge,
 )
 
@@ -51,6 +54,19 @@ def sweep_due_peps() -> None:
             log.exception("the sweep goes on without %s", getattr(keep, "__name__", keep))
     turns.ensure_statuses(now)
     _ask_for(turns.due(now))
+    _send(lock_down_pep, lock_down.asked())
+
+
+@shared_task(ignore_result=True, acks_late=True)
+def lock_down_pep(pep_id: int) -> None:
+    """Try the lock-down that an admin has asked for. Late, twice or never is safe: it looks whether it is asked for."""
+    if type(pep_id) is int and 0 < pep_id < LARGEST_ID:
+        lock_down.attempt(pep_id, clock.tick())
+
+
+def nudge_lock_down(pep_id: int) -> None:
+    """Have a worker try it once the transaction has ended."""
+    transaction.on_commit(lambda: _send(lock_down_pep, [pep_id]))
 
 
 def nudge_peps(*, pep_ids: Iterable[int], device_ids: Iterable[int] | None = None, **_: object) -> None:
@@ -71,8 +87,12 @@ def _come_back(pep_id: int, due_at: datetime, now: datetime) -> None:
 
 
 def _ask_for(pep_ids: Iterable[int], wait: float = 0.0) -> None:
+    _send(reconcile_pep, pep_ids, wait)
+
+
+def _send(task: Any, pep_ids: Iterable[int], wait: float = 0.0) -> None:  # noqa: ANN401 - celery's tasks have no type
     try:
         for pep_id in pep_ids:
-            reconcile_pep.apply_async((pep_id,), countdown=wait, retry=False)
+            task.apply_async((pep_id,), countdown=wait, retry=False)
     except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, what was decided stands
         log.warning("the broker took no message, the next sweep will see to it: %s", error)

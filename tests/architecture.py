@@ -36,8 +36,8 @@ PURE = (
     *("enrollment.enforced", "enrollment.history", "enrollment.keys", "enrollment.moments", "enrollment.policy", "enrollment.ssh_keys"),
     *("enrollment.targets", "enrollment.texts", "enrollment.values"),
     *("enforcement.desired", "enforcement.export"),
-    *("enforcement.pep.caps", "enforcement.pep.drift", "enforcement.pep.guard", "enforcement.pep.nft", "enforcement.pep.plan"),
-    *("enforcement.pep.ruleset", "enforcement.pep.skeleton", "enforcement.pep.state", "enforcement.pep.wg"),
+    *("enforcement.pep.caps", "enforcement.pep.drift", "enforcement.pep.guard", "enforcement.pep.lockdown", "enforcement.pep.nft"),
+    *("enforcement.pep.plan", "enforcement.pep.ruleset", "enforcement.pep.skeleton", "enforcement.pep.state", "enforcement.pep.wg"),
 )
 PURE_STDLIB = {
     *("__future__", "abc", "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools"),

@@ -81,13 +81,17 @@ exec sleep infinity
         """Run a script there as root would, and return what it printed."""
         return self.run("pep", ["sh", "-s"], script, seconds=120)
 
+    def add_outsider(self, host: str, number: int) -> tuple[str, str]:
+        """Add a host on a wire of its own; return the PEP's addresses there."""
+        self.add_host(host)
+        self.wire(host, "eth0", [f"203.0.113.{4 * number + 2}/30", f"2001:db8:{number:x}::2/64"], to="pep", port=f"out{number}")
+        ours = f"203.0.113.{4 * number + 1}", f"2001:db8:{number:x}::1"
+        self.ip("pep", [f"addr add {ours[0]}/30 dev out{number}", f"addr add {ours[1]}/64 dev out{number} nodad"])
+        return ours
+
     def add_device(self, host: str, number: int, keys: Keys, pep_key: str) -> None:
         """Add a host with a tunnel to the PEP, on a wire of its own, that sends all of the overlay into it."""
-        theirs, ours = (f"203.0.113.{4 * number + end}" for end in (2, 1))
-        self.add_host(host)
-        self.wire(host, "eth0", [f"{theirs}/30"], to="pep", port=f"dev{number}")
-        self.ip("pep", [f"addr add {ours}/30 dev dev{number}"])
-        interface = unique_interface()
+        ours, interface = self.add_outsider(host, number)[0], unique_interface()
         self.add_wireguard(host, interface, keys, [f"10.89.0.{number}/32", f"fd89::{number:x}/128"])
         self.ip(host, [f"route add {prefix} dev {interface}" for prefix in OVERLAY])
         self.add_peer(host, interface, Route(pep_key, OVERLAY, f"{ours}:51820"))
@@ -117,6 +121,14 @@ exec sleep infinity
         """End the connections that are open."""
         for pid in self.agents():
             os.kill(pid, signal.SIGKILL)
+
+    def cut_power(self) -> None:
+        """Lose what a kernel loses: tables, rules, the interface, connections."""
+        self.cut()
+        fresh = "; ".join(f"ip {family} rule flush; ip {family} rule add pref 32766 lookup main" for family in ("-4", "-6"))
+        self.sh(f"nft flush ruleset; {fresh}; ip link del {self.interface}; sysctl -qw net.ipv4.ip_forward=0")
+        if left := self.sh("nft list ruleset; wg show interfaces").strip():
+            raise LabError(f"this outlived the power cut: {left}")
 
     def running(self) -> dict[int, str]:
         """Return what runs there: the command by its number."""

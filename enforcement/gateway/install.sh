@@ -75,7 +75,7 @@ make_key() {
     changed="$changed key"
 }
 
-guards_have_changed() { have_changed /etc/lychgate/guard.nft /etc/lychgate/routing-guard /etc/sysctl.d/90-lychgate.conf; }
+guards_have_changed() { have_changed /etc/lychgate/guard.nft /etc/lychgate/lock.nft /etc/lychgate/routing-guard /etc/sysctl.d/90-lychgate.conf; }
 
 close_the_gate() {
     if [ -d /run/systemd/system ]; then

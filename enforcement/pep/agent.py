@@ -12,21 +12,23 @@ import fcntl
 import json
 import os
 import platform
+import secrets
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from enforcement.pep import receipt, witnesses
+from enforcement.pep import receipt, trial, witnesses
 from enforcement.pep.apply import apply
 from enforcement.pep.caps import Caps, CapsError, parse_caps
 from enforcement.pep.freshness import Nonces
 from enforcement.pep.kernel import Kernel, KernelError, NftError
 from enforcement.pep.memory import Memory
 from enforcement.pep.observe import observe
-from enforcement.pep.requests import VERSION, Apply, Hello, Read, Request, RequestError, Witnesses, parse
+from enforcement.pep.requests import VERSION, Apply, Hello, Lock, Read, Request, RequestError, Witnesses, parse
 from enforcement.pep.ruleset import fingerprint
 from enforcement.pep.stream import Stream
+from enforcement.pep.trial import TrialError
 
 LOCK_SECONDS = 20
 WRITABLE_BY_OTHERS = 0o022
@@ -46,6 +48,7 @@ class Agent:
         self._kernel: Kernel | None = None
         self._memory: Memory | None = None
         self._nonces = Nonces()
+        self._stream = secrets.token_hex()  # names this one, so that a trial is not confirmed by who began it
         self._public_key: str | None = None  # of the interface, as a pass over all of it last read it
 
     def answer(self, line: bytes) -> dict[str, object]:
@@ -53,7 +56,7 @@ class Agent:
         try:
             caps = read_caps(self._config)
             return self._answer(caps, parse(line, caps.pep))
-        except (RequestError, CapsError, BusyError, KernelError, NftError, OSError) as error:
+        except (RequestError, CapsError, BusyError, TrialError, KernelError, NftError, OSError) as error:
             return failure(str(error))
 
     def _answer(self, caps: Caps, request: Request) -> dict[str, object]:
@@ -65,10 +68,12 @@ class Agent:
             age = self._nonces.age(request.nonce, kernel.boottime()) if isinstance(request, Apply) else None
             if isinstance(request, Witnesses):
                 return _headed(caps, "witnesses", {"witnesses": witnesses.tell(memory.directory)})
+            if isinstance(request, Lock):
+                return _headed(caps, "lock", self._lock(caps, kernel, memory, request))
             body = self._body(caps, kernel, memory, request, age)
         took = round((time.monotonic() - began) * 1000, 3)
         if not isinstance(request, Hello):
-            body |= {"genid": kernel.generation(), "commits": kernel.commits - commits, "took_ms": took}
+            body |= {"genid": kernel.generation(), "commits": kernel.commits - commits, "took_ms": took, "lock": trial.state(kernel)}
         body |= {"generation": memory.generation, "nonce": self._nonces.give(kernel.boottime()), "now": kernel.now()}
         body |= {"boottime": kernel.boottime(), "recorded": True} if kernel.recorded else {"boottime": kernel.boottime()}
         return _headed(caps, "hello" if isinstance(request, Hello) else "receipt", body)
@@ -88,6 +93,11 @@ class Agent:
             with contextlib.suppress(KernelError):
                 self._public_key = kernel.show().public_key
         return {"public_key": self._public_key, "python": platform.python_version()}
+
+    def _lock(self, caps: Caps, kernel: Kernel, memory: Memory, request: Lock) -> dict[str, object]:
+        if request.token:
+            return trial.confirm(kernel, caps, memory.directory, self._stream, request.token)
+        return trial.begin(kernel, caps, memory.directory, self._stream)
 
     def _parts(self, caps: Caps) -> tuple[Kernel, Memory]:
         directory = Path(caps.state_dir)

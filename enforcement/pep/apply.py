@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset, wg, witnesses
+from enforcement.pep import allow, blame, carry_out, guards, journal, ruleset, trial, wg, witnesses
 from enforcement.pep.caps import Caps
 from enforcement.pep.drift import Drift
 from enforcement.pep.freshness import lag
@@ -60,6 +60,9 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
         done.why.append(f"the portal's clock and this PEP's are {abs(request.sent_at - now):.0f} s apart; access only ends earlier for it")
     seen = observe(kernel, memory, version, request.scope, request.state.peers)
     marks, done.drift, failure = guards.stand(kernel, caps, memory.marks, touched=seen.touched)
+    marks, unlocked, still_open = trial.stand(kernel, caps, marks, memory.directory, touched=seen.touched)
+    done.drift += unlocked
+    done.why += filter(None, [still_open])
     done.closes_only(failure, seen.error)
     allowed, refused = allow.within_caps(caps, memory, request, now)
     done.why += refused

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeVar
 
@@ -59,6 +59,7 @@ class Caps:
     most_peers: int
     most_new_peers_an_hour: int
     state_dir: str
+    kept_open: tuple[Target, ...] = ()  # who may still come in from outside in lock-down, and by which ports of this host
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,10 @@ class Refusal:
 def parse_caps(value: object) -> Caps:
     """Read the file's JSON. Raises CapsError: an agent without clear caps opens nothing."""
     names = {field.name for field in fields(Caps)}
-    if not isinstance(value, dict) or set(value) != names:
+    needed = {field.name for field in fields(Caps) if field.default is MISSING}  # a file from before a field was there is read still
+    if not isinstance(value, dict) or not needed <= set(value) <= names:
         raise CapsError(f"the agent's file has exactly the fields {', '.join(sorted(names))}")
-    caps = Caps(**{name: _READERS[name](name, value[name]) for name in names})  # type: ignore[arg-type]
+    caps = Caps(**{name: _READERS[name](name, value[name]) for name in value})  # type: ignore[arg-type]
     for name in ("device_pools", "resource_prefixes"):
         outside = [prefix for prefix in getattr(caps, name) if not any(_within(prefix, whole) for whole in caps.overlay)]
         if outside:
@@ -218,4 +220,5 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "most_peers": _integer(0, 1_000_000),
     "most_new_peers_an_hour": _integer(0, 1_000_000),
     "state_dir": _text(re.compile(r"/[A-Za-z0-9._/-]{1,200}", re.ASCII)),
+    "kept_open": _list_of(_target),
 }

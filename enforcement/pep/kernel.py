@@ -19,6 +19,7 @@ from pathlib import Path
 from enforcement.pep import wg
 from enforcement.pep.conntrack import Conntrack
 from enforcement.pep.libnftables import Libnftables, NftError
+from enforcement.pep.lockdown import LOCK, SET
 from enforcement.pep.netlink import FOREVER, Netlink, NetlinkError, Nftables, attributes
 from enforcement.pep.nft import GUARD, TABLE
 from enforcement.pep.plan import NEVER_ENDS, second_of
@@ -82,6 +83,14 @@ class Kernel:
     def guard(self) -> str | None:
         """Digest the guard table; None where there is none."""
         return self._digest(GUARD)
+
+    def lock(self) -> str | None:
+        """Digest the table of lock-down, without how long it lasts; None where there is none."""
+        return self._digest(LOCK)
+
+    def locked(self) -> list[int]:
+        """Return the milliseconds that each address family stays closed from outside, FOREVER for good; nothing where it is open."""
+        return self._tables.timeouts(LOCK, SET)
 
     def _digest(self, table: str) -> str | None:
         listing = self._nft.listing(table)

@@ -35,6 +35,8 @@ class Marks:
     structure: str = ""
     guard: str = ""
     guard_of: str = ""
+    lock: str = ""
+    lock_of: str = ""
     rules: str = ""
     clock: int = 0
 

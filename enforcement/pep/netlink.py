@@ -127,6 +127,16 @@ class Nftables:
             for key, left in _elements(body):
                 yield (IPv4Address(key) if len(key) == IPV4_BYTES else IPv6Address(key)), left
 
+    def timeouts(self, table: str, name: str) -> list[int]:
+        """Return the milliseconds that each element of any set has left (or FOREVER); none where the set is missing."""
+        payload = _nfgenmsg() + attribute(1, _name(table)) + attribute(2, _name(name))
+        try:
+            return [left for body in self._netlink.ask(GET_ELEMENT, DUMP, payload) for _, left in _elements(body)]
+        except NetlinkError as error:
+            if error.errno == errno.ENOENT:
+                return []
+            raise
+
     def fixed(self, table: str) -> list[bytes]:
         """Return the raw elements of the table's named sets and maps that neither time out nor fill by traffic."""
         found = []

@@ -69,6 +69,12 @@ class Recorder(Kernel):
     def guard(self) -> str | None:
         return self._tables.get(nft.GUARD)
 
+    def lock(self) -> str | None:
+        return None
+
+    def locked(self) -> list[int]:
+        return []
+
     def element(self, name: str, address: Address) -> int | None:
         return self.elements(name).get(address)
 

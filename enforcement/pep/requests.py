@@ -41,6 +41,13 @@ class Witnesses:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """Asks for a trial of lock-down, or, with the token of one, for it to last."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """Says what the kernel must hold. `document` names the state; `order` also covers the scope.
 
@@ -58,7 +65,7 @@ class Apply:
     witness: Witness | None = None
 
 
-Request = Hello | Read | Witnesses | Apply
+Request = Hello | Read | Witnesses | Lock | Apply
 
 
 def parse(line: bytes, pep: str) -> Request:
@@ -71,7 +78,7 @@ def parse(line: bytes, pep: str) -> Request:
         raise RequestError("a request is a JSON object")
     verb = value.get("verb")
     if not isinstance(verb, str) or verb not in _FIELDS:
-        raise RequestError("the verb is hello, apply, read or witnesses")
+        raise RequestError("the verb is hello, apply, read, witnesses or lock")
     fields = _FIELDS[verb]
     if not fields <= set(value) <= fields | _MAY.get(verb, set()):
         raise RequestError(f"a request to {verb} has exactly the fields {', '.join(sorted(fields))}")
@@ -79,8 +86,9 @@ def parse(line: bytes, pep: str) -> Request:
         raise RequestError(f"this agent speaks version {VERSION} of the protocol")
     if value["pep"] != pep:
         raise RequestError(f"this is the PEP {pep}; the request is for another")
-    plain = _PLAIN.get(verb)
-    return plain() if plain else _apply(value)
+    if verb in _PLAIN:
+        return _PLAIN[verb]()
+    return Lock(_hexadecimal(value["token"], "token")) if verb == "lock" else _apply(value)
 
 
 def _apply(value: dict[str, object]) -> Apply:
@@ -88,9 +96,7 @@ def _apply(value: dict[str, object]) -> Apply:
         state, scope = from_json(value["state"]), _scope(value["scope"])
     except StateError as error:
         raise RequestError(str(error)) from None
-    nonce = value["nonce"]
-    if not isinstance(nonce, str) or not NONCE.fullmatch(nonce):
-        raise RequestError("a nonce is 32 hexadecimal digits, or empty")
+    nonce = _hexadecimal(value["nonce"], "nonce")
     sent_at = value["sent_at"]
     if type(sent_at) not in {int, float} or not 0 <= sent_at <= MAX_ID:  # type: ignore[operator]
         raise RequestError("sent_at is the portal's time in seconds since 1970")
@@ -131,6 +137,12 @@ def _integer(value: object, low: int, high: int, what: str) -> int:
     return value
 
 
+def _hexadecimal(value: object, what: str) -> str:
+    if not isinstance(value, str) or not NONCE.fullmatch(value):
+        raise RequestError(f"a {what} is 32 hexadecimal digits, or empty")
+    return value
+
+
 def _digest(value: object) -> str:
     return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
 
@@ -139,6 +151,7 @@ _FIELDS = {
     "hello": {"verb", "version", "pep"},
     "read": {"verb", "version", "pep"},
     "witnesses": {"verb", "version", "pep"},
+    "lock": {"verb", "version", "pep", "token"},
     "apply": {"verb", "version", "pep", "generation", "nonce", "sent_at", "lease", "scope", "state"},
 }
 _MAY = {"apply": {"witness"}}  # an older portal sends none

@@ -39,6 +39,13 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, help="write the script there instead of printing it")
         parser.add_argument("--worker-key", type=Path, help="the workers' public SSH key; LYCHGATE_SSH_KEY_FILE with .pub otherwise")
         parser.add_argument("--from", action="append", default=[], dest="workers", help="where workers come from, an address or network")
+        parser.add_argument(
+            "--keep-open",
+            action="append",
+            default=[],
+            metavar="NETWORK=PORTS",
+            help="what stays reachable in lock-down besides SSH for --from, as 192.0.2.0/24=tcp/9100 for who watches this host",
+        )
         parser.add_argument("--interface", default="wg0", help="what WireGuard's interface is called there")
         parser.add_argument("--listen-port", type=int, help="where WireGuard listens; the port of the PEP's endpoint otherwise")
         parser.add_argument(
@@ -96,6 +103,7 @@ def _caps(pep: Pep, options: dict[str, Any]) -> Caps:
                 "most_peers": options["most_peers"],
                 "most_new_peers_an_hour": options["most_new_peers_an_hour"],
                 "state_dir": STATE_DIR,
+                "kept_open": [*(_ssh(pep, text) for text in options["workers"]), *map(_target, options["keep_open"])],
             }
         )
     except CapsError as error:
@@ -105,6 +113,10 @@ def _caps(pep: Pep, options: dict[str, Any]) -> Caps:
 def _target(text: str) -> dict[str, object]:
     network, _equals, ports = text.partition("=")
     return {"prefix": str(_network(network)), "ports": [_port(port) for port in ports.split(",")]}
+
+
+def _ssh(pep: Pep, workers: str) -> dict[str, object]:
+    return {"prefix": str(_network(workers)), "ports": [["tcp", pep.ssh_port, pep.ssh_port]]}
 
 
 def _port(text: str) -> list[object]:

@@ -39,14 +39,6 @@ def units():
     return read
 
 
-def power_cut(far):
-    """Lose what a kernel loses: tables, rules, the interface, connections."""
-    far.cut()
-    far.sh("nft flush ruleset; ip rule flush; ip rule add pref 32766 lookup main; ip -6 rule flush; ip -6 rule add pref 32766 lookup main")
-    far.sh(f"ip link del {far.interface}; sysctl -qw net.ipv4.ip_forward=0")
-    assert far.sh("nft list ruleset; wg show interfaces").strip() == ""
-
-
 def start(far, units, *names):
     for name in names:
         far.run("pep", units[name]["Service"]["ExecStart"].split())
@@ -57,7 +49,7 @@ class TestAfterAPowerCut:
     def test_it_comes_back_closed_and_without_peers(self, near, far, units):
         near.grant()
         near.reconcile()
-        power_cut(far)
+        far.cut_power()
         start(far, units, "lychgate-guards.service", "lychgate-wireguard.service")
         assert far.sh("nft list tables").split() == ["table", "inet", "lychgate-guard"]
         assert (far.peers(), far.sh("ip rule").count("blackhole"), far.sh("cat /proc/sys/net/ipv4/ip_forward")) == ({}, 2, "1\n")
@@ -66,7 +58,7 @@ class TestAfterAPowerCut:
         grant, began = near.grant(600), time.monotonic()
         near.reconcile()
         before = near.row(grant).until
-        power_cut(far)
+        far.cut_power()
         start(far, units, "lychgate-guards.service", "lychgate-wireguard.service")
         time.sleep(max(0.0, began + 2 - time.monotonic()))
         contact = time.monotonic()
@@ -77,12 +69,12 @@ class TestAfterAPowerCut:
         assert far.sh(f"wg show {far.interface} public-key").strip() == near.pep.public_key
 
     def test_without_the_guards_there_is_no_wireguard(self, near, far, units):
-        power_cut(far)
+        far.cut_power()
         done = subprocess.run(far.argv("pep", [BOOT, "wireguard"]), capture_output=True, text=True, check=False)
         assert (done.returncode, far.sh("wg show interfaces").strip()) == (1, "")
 
     def test_guards_that_do_not_load_are_a_failed_start_and_the_routing_guard_still_stands(self, near, far):
-        power_cut(far)
+        far.cut_power()
         far.path("/etc/lychgate/guard.nft").write_text("nonsense\n")
         done = subprocess.run(far.argv("pep", [BOOT, "guards"]), capture_output=True, text=True, check=False)
         assert (done.returncode, far.sh("ip rule").count("blackhole")) == (1, 2)
