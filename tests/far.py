@@ -21,6 +21,7 @@ from tests.enforcement.pep.agents import ByHand
 
 PORTAL, PEP = "198.51.100.2", "198.51.100.1"
 OVERLAY = ("10.89.0.0/16", "fd89::/48")
+BOOT = "/usr/local/lib/lychgate/boot"
 AGENT = "/usr/bin/python3 -I /usr/local/lib/lychgate/agent.pyz"
 CLONE_NEWNET = 0x40000000
 ENVIRONMENT = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/")

@@ -6,6 +6,10 @@ import pytest
 from django.core.management import call_command
 
 from enforcement import transport
+from enrollment import lifecycle
+from portal.demo.netns import make_keys
+from tests import factories
+from tests.enforcement.ssh.inside import ADMIN, Shell, place_on_the_pep
 from tests.enforcement.world import World
 from tests.far import PEP, Far, make_key, why_not_far
 
@@ -71,3 +75,54 @@ def near(world, far, bootstrap, confirm):
     confirm(bootstrap())
     far.start_sshd()
     return world
+
+
+@pytest.fixture
+def admins_key(tmp_path):
+    """The key of whoever administers the gateway: another one than the workers'."""
+    return make_key(tmp_path, "admin")
+
+
+@pytest.fixture
+def own_ssh(world, far, admins_key):
+    """Place the PEP's SSH as a resource, and let root in with the admins' key."""
+
+    def place():
+        far.path("/etc/ssh/sshd_config.d/admin.conf").write_text(
+            "AuthorizedKeysFile /etc/ssh/admin.pub\nPermitRootLogin prohibit-password\n"
+        )
+        far.path("/etc/ssh/admin.pub").write_text(admins_key.with_suffix(".pub").read_text())
+        far.restart_sshd()
+        return place_on_the_pep(world, "pep-admin", 22, ADMIN)
+
+    return place
+
+
+@pytest.fixture
+def tunnels(world, far):
+    """Give alice's laptop and erin's a host each, with a tunnel to the PEP."""
+
+    def lay():
+        devices = {"laptop": world.laptop, "erins": factories.a_device(factories.a_person("erin", now=world.now), now=world.now)}
+        for host, device in devices.items():
+            keys = make_keys()
+            lifecycle.rotate_key(device, actor=device.owner, public_key=keys.public, key_origin="own", now=world.now)
+            far.add_device(host, int(device.address_v4.rsplit(".", 1)[1]), keys, world.pep.public_key)
+        return devices
+
+    return lay
+
+
+@pytest.fixture
+def shell(far, admins_key):
+    """Start a session on the PEP from a host."""
+    shells = []
+
+    def start(host, **more):
+        shells.append(Shell(far, host, admins_key, **more))
+        return shells[-1]
+
+    yield start
+    for each in shells:
+        each.process.kill()
+        each.process.communicate()

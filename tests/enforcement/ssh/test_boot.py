@@ -14,10 +14,10 @@ import pytest
 
 from enforcement import bootstrap
 from tests.enforcement.pep.agents import ALICE
+from tests.far import BOOT
 
 pytestmark = pytest.mark.lab
 
-BOOT = "/usr/local/lib/lychgate/boot"
 UNITS = ("lychgate-guards.service", "lychgate-wireguard.service", "lychgate-clock.service", "lychgate-clock.timer")
 
 

@@ -5,96 +5,23 @@ import time
 
 import pytest
 
-from enrollment import lifecycle
-from enrollment.models import Placement
-from portal.demo.netns import make_keys
-from tests import factories
-from tests.far import PEP, make_key
+from tests.enforcement.ssh.inside import ADMIN, OWN, place_on_the_pep
+from tests.far import PEP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
 PATIENCE = 30
-ADMIN_V4, ADMIN_V6 = "10.89.65.3", "fd89:0:0:1::3"
-OWN = ("10.89.65.1", "fd89:0:0:1::1")
-OPTIONS = (
-    "-F",
-    "none",
-    "-o",
-    "StrictHostKeyChecking=no",
-    "-o",
-    "UserKnownHostsFile=/dev/null",
-    "-o",
-    "BatchMode=yes",
-    "-o",
-    "ServerAliveInterval=2",
-)
-TICKS = "while echo tick; do sleep 0.05; done"
-
-
-def place_on_the_pep(world, slug, port, overlay):
-    resource = factories.a_resource(slug, ports=(("tcp", port),), now=world.now)
-    where = {"overlay_v4": overlay[0], "target_v4": OWN[0], "overlay_v6": overlay[1], "target_v6": OWN[1], "is_on_pep": True}
-    placement = Placement.objects.create(resource=resource, pep=world.pep, **where)
-    lifecycle.estate_changed(placement, actor=None, verb="added", now=world.now)
-    return resource
 
 
 @pytest.fixture
-def admins_key(tmp_path):
-    """The key of whoever administers the gateway: another one than the workers'."""
-    return make_key(tmp_path, "admin")
-
-
-@pytest.fixture
-def site(near, far, admins_key):
+def site(near, own_ssh, tunnels):
     """pep-1 with its SSH as a resource; alice's laptop and erin's, each with a tunnel."""
-    far.path("/etc/ssh/sshd_config.d/admin.conf").write_text("AuthorizedKeysFile /etc/ssh/admin.pub\nPermitRootLogin prohibit-password\n")
-    far.path("/etc/ssh/admin.pub").write_text(admins_key.with_suffix(".pub").read_text())
-    far.restart_sshd()
-    near.pep_admin = place_on_the_pep(near, "pep-admin", 22, (ADMIN_V4, ADMIN_V6))
-    near.erins = factories.a_device(factories.a_person("erin", now=near.now), now=near.now)
-    for host, device in (("laptop", near.laptop), ("erins", near.erins)):
-        keys = make_keys()
-        lifecycle.rotate_key(device, actor=device.owner, public_key=keys.public, key_origin="own", now=near.now)
-        far.add_device(host, int(device.address_v4.rsplit(".", 1)[1]), keys, near.pep.public_key)
+    near.pep_admin = own_ssh()
+    near.erins = tunnels()["erins"]
     return near
 
 
-class Shell:
-    """A session on the PEP that says something all the time."""
-
-    def __init__(self, far, host, key, to=ADMIN_V4):
-        argv = far.argv(host, ["ssh", *OPTIONS, "-o", "ConnectTimeout=5", "-i", str(key), f"root@{to}", TICKS])
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.first = self.process.stdout.readline()
-
-    def last_tick(self):
-        """Read to the end; return when the last line came, on the clock of deadlines."""
-        at = time.time()
-        for _line in self.process.stdout:
-            at = time.time()
-        return at
-
-    def words(self):
-        self.process.kill()
-        return self.process.communicate()[1]
-
-
-@pytest.fixture
-def shell(far, admins_key):
-    shells = []
-
-    def start(host, **more):
-        shells.append(Shell(far, host, admins_key, **more))
-        return shells[-1]
-
-    yield start
-    for each in shells:
-        each.process.kill()
-        each.process.communicate()
-
-
-@pytest.mark.parametrize("to", [ADMIN_V4, ADMIN_V6])
+@pytest.mark.parametrize("to", ADMIN)
 def test_who_was_granted_it_gets_in_and_nobody_else(site, shell, to):
     site.grant(resource=site.pep_admin)
     site.grant(device=site.erins)  # a tunnel that lives, and leads to the fileshare only
