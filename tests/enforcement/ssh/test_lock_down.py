@@ -13,7 +13,7 @@ from enforcement.pep.lockdown import TRIAL_SECONDS
 from enrollment.models import AuditEvent, Notice
 from tests import factories
 from tests.enforcement.ssh.inside import ADMIN, OWN
-from tests.far import BOOT, PORTAL
+from tests.far import BOOT, PATIENCE, PORTAL
 from tests.lab import PYTHON, TOOLS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
@@ -127,6 +127,9 @@ def test_from_outside_only_wireguard_answers(set_up, far, stranger, lock, own_ss
     step = rounds(211, 1)
     assert min(stranger.scan(step)) > 65535 // step
 
+    before = shell("stranger", to=stranger.addresses[0])
+    assert before.first == "tick\n"
+
     assert lock().lock == PepStatus.Lock.LOCKED
 
     assert stranger.sees("tcp", "udp") == set()
@@ -136,6 +139,7 @@ def test_from_outside_only_wireguard_answers(set_up, far, stranger, lock, own_ss
     assert shell("laptop").first == "tick\n"  # and who was granted it, through the tunnel
     inside = Outsider(far, "erins", (*OWN, *ADMIN))
     assert inside.opens("tcp", "udp") == set()
+    assert before.process.wait(PATIENCE) == 255  # who had come in by a door that is closed now is out
     assert verbs() == ["pep.lock_down_asked", "pep.locked_down"]
 
 
