@@ -76,9 +76,8 @@ def give_up(now: datetime) -> None:
         _settle(status.pep, Lock.TRYING, Lock.OPEN, "pep.lock_down_failed", now, words=DIED)
 
 
-def hear(pep: Pep, said: str, now: datetime) -> str:
-    """Keep what the PEP says of itself (empty: an agent that says nothing), and return what is wrong with it."""
-    lock = PepStatus.objects.values_list("lock", flat=True).get(pk=pep.pk)
+def hear(pep: Pep, lock: str, said: str, now: datetime) -> str:
+    """Keep what the PEP says of itself (empty: an agent that says nothing), `lock` being how it stood; return what is wrong with it."""
     if said == "locked" and lock in (Lock.OPEN, Lock.LOST):  # of a database from a backup, or ended on the PEP and put back there
         _settle(pep, lock, Lock.LOCKED, "pep.locked_down", now)
     elif said == "open" and lock == Lock.LOCKED:

@@ -59,7 +59,7 @@ def reached(
             _keep_receipt(turn, pep, desired, receipt, at)
             _keep_drift(pep, receipt, at)
             _keep_handshakes(pep, desired, receipt)
-            begun = alarms.hear(pep, receipt, skew=values["skew_seconds"], lock=lock_down.hear(pep, receipt.lock, at), at=at)
+            begun = alarms.hear(pep, receipt, skew=values["skew_seconds"], lock=lock_down.hear(pep, before.lock, receipt.lock, at), at=at)
             _tell(pep, turn, settled, receipt, at)  # the audit log last: everybody waits for its end
             alarms.tell(begun, at)
             if speaks_for_all and bool(before.failing_since) == receipt.is_whole:

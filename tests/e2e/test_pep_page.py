@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from enforcement import lock_down
 from enforcement.models import Alarm, Drift, Enforcement, PepStatus, Receipt
 from enrollment import lifecycle
 from enrollment.models import Device, Pep, Resource, User
@@ -97,3 +98,24 @@ def test_the_page_of_a_gateway_that_is_well_looks_right(person, company):
     page.get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="State").click()
     page.get_by_role("heading", name="pep-1").wait_for()
+
+
+def test_an_admin_locks_a_gateway_down_and_sees_how_it_stands(person, far):
+    status = PepStatus.objects.filter(pep=far)
+    page = person("dave")
+    page.goto(f"/admin/enforcement/pepstatus/{far.pk}/change/")
+    page.get_by_role("link", name="Lock down").click()
+    page.get_by_text("the PEP closes for a minute").wait_for()
+    check_looks(page, "admin-pep-lock-down")
+    page.get_by_role("button", name="Lock down").click()
+    page.get_by_text("a worker tries to lock it down now").wait_for()
+    for lock, words in ((PepStatus.Lock.LOCKED, ""), (PepStatus.Lock.LOST, lock_down.LOST)):
+        status.update(lock=lock, lock_since=timezone.now(), lock_words=words)
+        page.reload()
+        page.get_by_text(str(lock.label), exact=False).first.wait_for()
+        check_looks(page, f"admin-pep-{lock.value}")
+    page.get_by_role("link", name="Leave open").click()
+    page.get_by_label("Reason").fill("it moves house")
+    page.get_by_role("button", name="Leave open").click()
+    page.get_by_text("left open").wait_for()
+    assert status.get().lock == PepStatus.Lock.OPEN

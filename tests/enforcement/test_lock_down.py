@@ -160,7 +160,7 @@ def test_a_pep_that_is_reached_through_the_overlay_would_lock_out_the_workers_at
 )
 def test_what_a_pep_says_of_itself_is_kept(status, now, before, said, after, wrong, verb):
     PepStatus.objects.update(lock=before)
-    assert lock_down.hear(status.pep, said, now) == wrong
+    assert lock_down.hear(status.pep, before, said, now) == wrong
     assert (PepStatus.objects.get().lock, events()) == (after, [verb] if verb else [])
 
 

@@ -84,6 +84,10 @@ EXPECTED = {
     "admin/enrollment/user/*able/": "sign sign 403 403 away sign",
     "admin/enrollment/user/leave/": "sign sign 403 403 away sign",
     "admin/enrollment/resource/retire/": "sign sign 403 403 away sign",
+    "admin/enforcement/pepstatus/lock_down/": "sign sign 403 403 away sign",
+    "admin/enforcement/pepstatus/leave_open/": "sign sign 403 403 away sign",
+    "admin/enforcement/pepstatus/<int:pk>/lock_down/": "sign sign 403 403 200 sign",
+    "admin/enforcement/pepstatus/<int:pk>/leave_open/": "sign sign 403 403 200 sign",
     "admin/*/*/": "sign sign 403 200 200 sign",
 }
 

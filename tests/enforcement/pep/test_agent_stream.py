@@ -21,7 +21,7 @@ WRONG = {
     "nested too deeply": (b"[" * 100_000, "not JSON"),
     "empty": (b"", "not JSON"),
     "a list": (b"[]", "JSON object"),
-    "no verb": ({}, "hello, apply, read or witnesses"),
+    "no verb": ({}, "hello, apply, read, witnesses or lock"),
     "an unknown verb": (HELLO | {"verb": "shell"}, "the verb is hello"),
     "a verb that is no text": (HELLO | {"verb": ["hello"]}, "the verb is hello"),
     "one field too many": (HELLO | {"run": "id"}, "exactly the fields pep, verb, version"),

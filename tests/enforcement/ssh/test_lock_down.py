@@ -127,7 +127,7 @@ def test_from_outside_only_wireguard_answers(set_up, far, stranger, lock, own_ss
     step = rounds(211, 1)
     assert min(stranger.scan(step)) > 65535 // step
 
-    before = shell("stranger", to=stranger.addresses[0])
+    before = shell("visitor", to=far.add_outsider("visitor", 51)[0])
     assert before.first == "tick\n"
 
     assert lock().lock == PepStatus.Lock.LOCKED
