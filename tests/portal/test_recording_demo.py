@@ -22,6 +22,8 @@ AS_NOBODY = (
     if os.geteuid() == 0
     else []
 )
+# A shell that runs us in the background has us and ours ignore Ctrl-C, as POSIX says; a person's demo does not.
+HEARS_CTRL_C = ["env", "--default-signal=INT"]
 APPROVE_AND_REVOKE = """
 import json, time
 from django.utils import timezone
@@ -58,7 +60,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recording")
     if AS_NOBODY:
         os.chown(folder, NOBODY, NOBODY)
-    argv = [*AS_NOBODY, sys.executable, "-u", "manage.py", "demo", "--port", "0", "--folder", str(folder / "demo")]
+    argv = [*HEARS_CTRL_C, *AS_NOBODY, sys.executable, "-u", "manage.py", "demo", "--port", "0", "--folder", str(folder / "demo")]
     process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield process, said_until(process, "Ctrl-C ends everything"), home_of(folder / "demo")
