@@ -156,7 +156,7 @@ SSH_KEY_FILE = text("LYCHGATE_SSH_KEY_FILE")
 SSH_KNOWN_HOSTS = VAR / "known-hosts"  # written by us from what admins confirmed
 PEP_ARGV = argvs("LYCHGATE_PEP_ARGV")
 ALARM_SECONDS = whole("LYCHGATE_ALARM_SECONDS", 60, 1, 86400)  # how long something may be wrong with a PEP before admins get a mail
-PEP_TIMEOUT_SECONDS = whole("LYCHGATE_PEP_TIMEOUT_SECONDS", 15, 1, 300)
+PEP_TIMEOUT_SECONDS = whole("LYCHGATE_PEP_TIMEOUT_SECONDS", 14, 1, 300)  # a second of 15 is for our own reading and writing
 
 # Groups of the identity provider, named as its claim names them, and what they make of a person.
 ADMIN_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_ADMIN_GROUPS", "lychgate-admins")]

@@ -5,9 +5,11 @@ namespaces would weigh on the machine, and say nothing more about the portal.
 """
 
 import json
+import re
 import time
 
 import pytest
+from django.conf import settings as shipped
 from django.utils import timezone
 
 from enforcement import turns
@@ -24,7 +26,8 @@ from tests.lab import agent_config
 
 ALL, HANGS, DRIPS = 50, 49, 50
 WELL = ALL - 2
-TIME_LIMIT = 15  # of one pass, as in production
+TIME_LIMIT = shipped.PEP_TIMEOUT_SECONDS  # as in production
+SLOT_SECONDS = 15  # in which a PEP that does not answer must have given its thread back
 ENOUGH = 120  # for a busy machine to start forty-eight interpreters
 
 HANGING = "import sys, time; sys.stdin.readline(); time.sleep(600)"
@@ -78,6 +81,11 @@ def applied(admissions):
     return sum(held == admissions and outcome in good and digest == wanted for held, outcome, digest, wanted in latest.values())
 
 
+def held(site):
+    """Return for how many seconds each message held a thread, as Celery itself says."""
+    return [float(seconds) for seconds in re.findall(r"reconcile_pep\[[^]]*\] succeeded in ([0-9.]+)s", site.said("worker"))]
+
+
 @pytest.mark.lab
 @pytest.mark.django_db
 def test_a_device_is_a_peer_only_where_it_has_an_admission(gateway, other_machine, ways, settings):
@@ -127,9 +135,9 @@ def test_of_fifty_peps_one_that_hangs_and_one_that_drips_hold_up_nobody(gateway,
         assert took <= 10
 
         slow = PepStatus.objects.filter(pep__name__in=(f"pep-{HANGS}", f"pep-{DRIPS}"))
-        wait_until(lambda: slow.filter(error__contains="did not answer within 15 s").count() == 2, ENOUGH)
-        held = max(status.failing_since - status.unreached_since for status in slow)  # from the first pass's beginning to its end
-        assert figure("a PEP that does not answer held a worker's thread for", held.total_seconds(), TIME_LIMIT) <= TIME_LIMIT + 5
+        wait_until(lambda: slow.filter(error__contains=f"did not answer within {TIME_LIMIT} s").count() == 2, ENOUGH)
+        wait_until(lambda: len([seconds for seconds in held(site) if seconds >= TIME_LIMIT]) >= 2, ENOUGH)
+        assert figure("a PEP that does not answer held a worker's thread for", max(held(site)), SLOT_SECONDS) <= SLOT_SECONDS + 5
 
         world.revoke(grant)
         began = time.monotonic()
