@@ -54,6 +54,13 @@ class RunningProvider:
 @contextmanager
 def running_provider(home: Path, *, portal: str, client_secret: str = SECRET) -> Iterator[RunningProvider]:
     argv = [sys.executable, "-m", "portal.demo.provider", "--port", "0", "--portal", portal, "--home", str(home)]
+    with running(argv, home, client_secret) as said:
+        yield RunningProvider(said["issuer"], said["client_id"], client_secret, home)
+
+
+@contextmanager
+def running(argv: list[str], home: Path, client_secret: str) -> Iterator[dict[str, str]]:
+    """Run a provider until the `with` ends; yield the JSON line that it prints once it answers."""
     env = {**os.environ, "LYCHGATE_OIDC_CLIENT_SECRET": client_secret}
     with (home / "provider.log").open("w") as log:
         process = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -62,8 +69,7 @@ def running_provider(home: Path, *, portal: str, client_secret: str = SECRET) ->
         if not line:
             words = (home / "provider.log").read_text()
             raise RuntimeError(f"The provider did not start:\n{words}")
-        said = json.loads(line)
-        yield RunningProvider(said["issuer"], said["client_id"], client_secret, home)
+        yield json.loads(line)
     finally:
         process.terminate()
         process.wait(timeout=10)

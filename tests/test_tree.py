@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = {".git", ".venv", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 NOT_OURS |= {"__pycache__", "artifacts", "htmlcov", "node_modules", "staticfiles", "var", "vendor"}
-TEXT = {"", ".cfg", ".conf", ".css", ".html", ".js", ".json", ".md", ".nft", ".po", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"}
+TEXT = {"", ".cfg", ".conf", ".css", ".html", ".js", ".json", ".md", ".mjs", ".nft", ".po", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"}
 SOMEBODYS_MACHINE = re.compile(r"(?<![\w.}/~])/(?:home|Users|root|work)/[\w.]")
 LEFT_BEHIND = re.compile(r"^(?:<{7}|>{7}) |\bTO" + r"DO\b|\bFIX" + r"ME\b|\bbreak" + r"point\(\)", re.MULTILINE)
 

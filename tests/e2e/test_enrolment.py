@@ -1,38 +1,21 @@
 """A device is enrolled with a key that the browser makes, and nobody else ever has the private half."""
 
-import base64
 import re
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from enrollment.models import Device
 from tests.e2e import estate
 from tests.e2e.looks import THEMES, WIDTHS, check_looks
-from tests.e2e.people import sign_in
-from tests.e2e.reading import decode_qr, sessions_in_clear, where_written
+from tests.e2e.people import enrol, sign_in
+from tests.e2e.reading import PRIVATE, decode_qr, public_of, sessions_in_clear, where_written
 
-PRIVATE = re.compile(r"^PrivateKey = ([A-Za-z0-9+/]{43}=)$", re.MULTILINE)
 HIDE_WEBCRYPTO = "Object.defineProperty(window, 'isSecureContext', {value: false})"
 
 
 @pytest.fixture(autouse=True)
 def company(world):
     return estate.plant()
-
-
-def enrol(page, name, way="browser"):
-    page.goto("/devices/new/")
-    page.get_by_label("Name").fill(name)
-    page.locator(f"[name=way][value={way}]").check()
-    page.get_by_role("button", name="Enrol").click()
-    page.get_by_role("heading", name=f"{name} is enrolled").wait_for()
-    return page.locator("[data-config-text]").text_content()
-
-
-def public_of(private_key):
-    raw = X25519PrivateKey.from_private_bytes(base64.b64decode(private_key)).public_key().public_bytes_raw()
-    return base64.b64encode(raw).decode()
 
 
 def test_the_key_made_in_the_browser_belongs_to_the_device_enrolled(person):

@@ -12,6 +12,9 @@ from django.test import Client
 from tests.portal.hostile import hostile_provider
 from tests.provider import running_provider
 
+FORM_OF_PAGE = re.compile(r'<form method="post">.*?</form>', re.DOTALL)
+FORM = re.compile(r'<form\b[^>]*\bmethod="post".*?</form>', re.DOTALL)
+SENDS_ITSELF = "document.forms[0].submit()"  # where a browser with JavaScript would not stop
 PORTAL = "http://localhost:8000"  # never listens: Django's test client stands for it
 
 
@@ -28,12 +31,17 @@ class Browser:
 
     def press(self, page, **fields):
         """Press the button of a form: POST its hidden fields, with `fields` over them."""
-        return self._follow(self._send("POST", page.url, {**hidden_fields(page), **fields}))
+        return self._follow(self._send("POST", address_of_form(page), {**hidden_fields(page), **fields}))
 
     def sign_in(self, username, **query):
         """Press the portal's button, then the person's at the provider if it asks; return where one arrives."""
         page = self.press(self.get(f"{PORTAL}/accounts/oidc/login/" + ("?" + requests.compat.urlencode(query) if query else "")))
         return self.press(page, username=username) if "Who are you?" in page.text else page
+
+    def sign_out(self):
+        """Press the portal's button, then the provider's if it asks; return where one arrives."""
+        page = self.press(self.get(f"{PORTAL}/accounts/logout/"))
+        return self.press(page, logout="yes") if "Sign out here too?" in page.text else page
 
     def _send(self, method, url, fields):
         self.trail.append(url)
@@ -48,7 +56,7 @@ class Browser:
     def _follow(self, page):
         while page.status in {301, 302, 303}:
             page = self._send("GET", requests.compat.urljoin(page.url, page.headers["Location"]), None)
-        return page
+        return self.press(page) if SENDS_ITSELF in page.text else page
 
 
 class Page:
@@ -65,9 +73,19 @@ class Page:
 
 
 def hidden_fields(page):
-    form = re.search(r'<form method="post">.*?</form>', page.text, re.DOTALL)
-    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[0]) if form else []
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form_of(page))
     return {name: unescape(value) for name, value in found}
+
+
+def address_of_form(page):
+    action = re.match(r'<form[^>]*\baction="([^"]+)"', form_of(page))
+    return requests.compat.urljoin(page.url, unescape(action[1])) if action else page.url
+
+
+def form_of(page):
+    """Return the form that a page is about: the first that leads back to it, else the first."""
+    found = FORM_OF_PAGE.search(page.text) or FORM.search(page.text)
+    return found[0] if found else ""
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,20 @@ from django.utils import timezone
 from enrollment import lifecycle
 from enrollment.models import Device, IdentityProof, User
 from tests import factories
+from tests.node_provider import running_node_provider
+from tests.portal.conftest import PORTAL
 
 HOME = "http://localhost:8000/"
 SIGN_IN = "http://localhost:8000/accounts/oidc/login/"
+
+
+@pytest.fixture(params=["embedded", "independent"], scope="module")
+def provider(request, provider, tmp_path_factory):
+    if request.param == "embedded":
+        yield provider
+    else:
+        with running_node_provider(tmp_path_factory.mktemp("node"), portal=PORTAL) as other:
+            yield other
 
 
 def test_a_person_signs_in_with_one_button_here_and_one_at_the_provider(demo_portal, provider, browser):
@@ -127,8 +138,7 @@ def test_signing_in_as_another_person_replaces_the_session(demo_portal, browser)
 
 def test_signing_out_ends_the_session_here_and_at_the_provider(demo_portal, browser):
     browser.sign_in("alice")
-    page = browser.press(browser.get("http://localhost:8000/accounts/logout/"))
-    assert page.path == "/accounts/signed-out/"
+    assert browser.sign_out().path == "/accounts/signed-out/"
     assert browser.get(HOME).path == "/accounts/oidc/login/"
     assert "Who are you?" in browser.press(browser.get(SIGN_IN)).text
 
