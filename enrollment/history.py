@@ -52,6 +52,7 @@ class World:
         "user.signed_in",
         "user.disabled",
         "user.enabled",
+        "user.regrouped",
         "device.enrolled",
         "device.approved",
         "device.refused",
@@ -124,6 +125,9 @@ class World:
         if data["auth_time"]:
             proven = datetime.fromisoformat(data["auth_time"])
             self._proven[data["user"]] = max(proven, self._proven.get(data["user"], proven))
+
+    def _user_regrouped(self, data: dict[str, Any]) -> None:
+        self._groups[data["user"]] = frozenset(data["group_ids"])
 
     def _user_disabled(self, data: dict[str, Any]) -> None:
         self._disabled.add(data["user"])

@@ -15,6 +15,7 @@ from portal.exposure import is_exposed
 
 BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 SHORTEST_KEY = 50
+SHORTEST_TOKEN = 32
 
 
 def insist() -> None:
@@ -45,6 +46,12 @@ def sign_in_check(app_configs: object, **kwargs: object) -> list[CheckMessage]:
                 id="lychgate.E002",
             )
         )
+    if settings.SCIM_TOKEN and len(settings.SCIM_TOKEN) < SHORTEST_TOKEN:
+        hint = f"Set LYCHGATE_SCIM_TOKEN or LYCHGATE_SCIM_TOKEN_FILE to {SHORTEST_TOKEN} or more random characters."
+        found.append(Error("The token for SCIM can be guessed.", hint=hint, id="lychgate.E004"))
+    if settings.SCIM_TOKEN and not settings.OIDC_ISSUER:
+        hint = "Set LYCHGATE_OIDC_ISSUER: SCIM speaks of its people."
+        found.append(Error("SCIM has nobody to speak of.", hint=hint, id="lychgate.E005"))
     missing = [name for name in ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET") if not getattr(settings, name)]
     if missing and is_exposed():
         found.append(Error("Nobody can sign in.", hint=f"Set {', '.join('LYCHGATE_' + name for name in missing)}.", id="lychgate.E003"))

@@ -39,6 +39,15 @@ def truth(name: str, *, default: bool = False) -> bool:
     return TRUTHS[raw]
 
 
+def one_of(name: str, default: str, *others: str) -> str:
+    """Return one of the words that are possible, `default` first."""
+    raw = text(name, default) or default
+    if raw not in {default, *others}:
+        message = f"{name} must be one of {', '.join((default, *others))}; it is {raw!r}."
+        raise ImproperlyConfigured(message)
+    return raw
+
+
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list, blanks and empty parts dropped."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]

@@ -11,7 +11,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 
 from portal.databases import database
-from portal.environment import argvs, origin, secret, text, truth, whole, words
+from portal.environment import argvs, one_of, origin, secret, text, truth, whole, words
 from portal.syslog import logging_to
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,6 +37,11 @@ OIDC_GROUPS_CLAIM = text("LYCHGATE_OIDC_GROUPS_CLAIM", "groups")
 OIDC_GROUP_PREFIX = text("LYCHGATE_OIDC_GROUP_PREFIX", "oidc:")  # before each group of the claim: none takes a local one's place
 OIDC_MAX_AGE = whole("LYCHGATE_OIDC_MAX_AGE", 0) or None  # seconds; with it, a provider that sends no auth_time is refused
 OIDC_ORIGINS = words("LYCHGATE_OIDC_ORIGINS")  # more origins that signing in leads through, where the issuer's is not all
+
+# SCIM: how the provider tells of people and groups between sign-ins. Without a token there is no such address.
+SCIM_TOKEN = secret("LYCHGATE_SCIM_TOKEN")
+SCIM_SUBJECT = one_of("LYCHGATE_SCIM_SUBJECT", "externalId", "userName")  # which of its identifiers is the provider's sub
+BRAKE_SHARE = whole("LYCHGATE_BRAKE_SHARE", 20, 0, 100)  # percent of a group that may go by being left out, before an admin must look
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "oidc_login"

@@ -82,7 +82,9 @@ class UserAdmin(Frozen, VerbAdmin):
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         if verb.name == "leave":
             return bool(obj.is_active) or obj.devices.exclude(state=Device.State.RETIRED).exists()
-        return bool(obj.is_active) == (verb.name == "disable")
+        if verb.name == "disable":
+            return bool(obj.is_active) or obj.disabled_by_source != ""  # who takes it over keeps the directory from enabling it
+        return not obj.is_active
 
 
 if admin.site.is_registered(Group):

@@ -17,12 +17,14 @@ from enrollment.facts.answering import (
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.emergencies import emergencies, emergency, reviewing_break_glass, to_review
+from enrollment.facts.held import Loss, losses, opened_by
 from enrollment.facts.orphans import orphans, orphans_among
 from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
 from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
 from enrollment.facts.terms import has_a_say, may_come_to_need, time_is_in_doubt
 
 __all__ = [
+    "Loss",
     "Reach",
     "approvers_of",
     "asking",
@@ -36,9 +38,11 @@ __all__ = [
     "has_a_say",
     "has_a_voice",
     "longest_seconds",
+    "losses",
     "may_answer_something",
     "may_come_to_need",
     "may_revoke",
+    "opened_by",
     "opens_admin",
     "orphans",
     "orphans_among",

@@ -9,10 +9,12 @@ from enrollment.lifecycle.delegations import delegate, end_delegation
 from enrollment.lifecycle.device_keys import bring_back_device, rotate_key
 from enrollment.lifecycle.device_states import approve_device, refuse_device, report_lost, resume_device, retire_device, suspend_device
 from enrollment.lifecycle.devices import enrol_device
+from enrollment.lifecycle.directory import deprovision_user, describe_user, provision_user, report_unmatched
 from enrollment.lifecycle.due import activate_due, expire_due, free_addresses, lapse_due
 from enrollment.lifecycle.emergencies import break_glass, review_break_glass
 from enrollment.lifecycle.estate import estate_changed, new_policy_version, retire_resource
 from enrollment.lifecycle.grants import revoke
+from enrollment.lifecycle.members import change_members, confirm_held, deprovision_group, dismiss_held, provision_group, replace_members
 from enrollment.lifecycle.outcomes import Conflict, Refused
 from enrollment.lifecycle.people import disable_user, enable_user, sign_in
 from enrollment.lifecycle.requests import cancel_request, request_access
@@ -27,9 +29,15 @@ __all__ = [
     "break_glass",
     "bring_back_device",
     "cancel_request",
+    "change_members",
+    "confirm_held",
     "delegate",
     "deny",
+    "deprovision_group",
+    "deprovision_user",
+    "describe_user",
     "disable_user",
+    "dismiss_held",
     "enable_user",
     "end_delegation",
     "enrol_device",
@@ -38,8 +46,12 @@ __all__ = [
     "free_addresses",
     "lapse_due",
     "new_policy_version",
+    "provision_group",
+    "provision_user",
     "refuse_device",
+    "replace_members",
     "report_lost",
+    "report_unmatched",
     "request_access",
     "resume_device",
     "retire_device",

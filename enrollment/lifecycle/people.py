@@ -29,6 +29,7 @@ from enrollment.signals import nudge
 SOURCE = "oidc"
 MOST_GROUPS = 500
 LONGEST_GROUP = 150
+BY_HAND = "The account was disabled here, by an admin: only an admin of this portal enables it again."
 
 
 @transaction.atomic
@@ -66,17 +67,21 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
 
 
 @transaction.atomic
-def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool = False) -> None:
+def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool = False, source: str = "") -> None:
     """Cut somebody off at once: sessions, pending requests, access.
 
     `leaves`: grants, delegations and devices end for good, also of an account that was disabled
     before, so that nothing revives if it is ever enabled. What they granted to others stays.
+    `source`: which machine says so, and may enable the account again; an admin takes it over, and then only admins may.
     """
     _insist_on_admin(actor)
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    was_active = User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now) == 1
+    before = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    takes_over = not before.is_active and actor is not None and before.disabled_by_source != ""
+    was_active = User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, left_at=now, disabled_by_source=source) == 1
+    if takes_over:
+        User.objects.filter(pk=user.pk).update(disabled_by_source="")
     user.refresh_from_db()
-    if not was_active and not (leaves and _has_something_left(user, now)):
+    if not was_active and not takes_over and not (leaves and _has_something_left(user, now)):
         raise conflict_told(user, "The account", {"user.disabled": "disabled"})
     peps = peps_of_user(user)
     _end_sessions(user)
@@ -85,7 +90,7 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN).order_by("pk")) if leaves else []
     ended = end_for_good(grants, actor=actor, reason="left", now=now)
     lent = [each for each in delegations_of(user, now) if end_early(each, actor=actor, now=now)] if leaves else []
-    data = {"user": user.pk, "leaves": leaves, "from": "active" if was_active else "disabled", "to": "disabled"}
+    data = {"user": user.pk, "leaves": leaves, "source": source, "from": "active" if was_active else "disabled", "to": "disabled"}
     audit.append("user.disabled", actor=actor, subject=user, data=data, now=now)
     tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
     tell_revoked(ended, actor=actor, now=now)
@@ -95,13 +100,16 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
 
 
 @transaction.atomic
-def enable_user(user: User, *, actor: User | None, now: datetime) -> None:
-    """Let somebody back in. What was revoked stays revoked."""
+def enable_user(user: User, *, actor: User | None, now: datetime, source: str = "") -> None:
+    """Let somebody back in. What was revoked stays revoked. A `source`, a machine, lifts only what it did itself."""
     _insist_on_admin(actor)
-    if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True, left_at=None) != 1:
+    before = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    refuse_if(bool(source) and not before.is_active and before.disabled_by_source != source, BY_HAND)
+    if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True, left_at=None, disabled_by_source="") != 1:
         raise conflict_told(user, "The account", {"user.enabled": "enabled"})
     user.refresh_from_db()
-    audit.append("user.enabled", actor=actor, subject=user, data={"user": user.pk, "from": "disabled", "to": "active"}, now=now)
+    data = {"user": user.pk, "source": source, "from": "disabled", "to": "active"}
+    audit.append("user.enabled", actor=actor, subject=user, data=data, now=now)
     nudge(peps_of_user(user), devices=devices_of_user(user))
 
 

@@ -4,6 +4,7 @@ from enrollment.models.access import AccessRequest, Grant, RequestedDevice, Revi
 from enrollment.models.clock import LatestMoment
 from enrollment.models.delegations import Delegation
 from enrollment.models.devices import Device, DeviceKey
+from enrollment.models.directory import DirectoryGroup, DirectoryUser, HeldChange
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
 from enrollment.models.log import AuditEvent, AuditHead
 from enrollment.models.notices import Notice
@@ -17,7 +18,10 @@ __all__ = [
     "Delegation",
     "Device",
     "DeviceKey",
+    "DirectoryGroup",
+    "DirectoryUser",
     "Grant",
+    "HeldChange",
     "IdentityProof",
     "LatestMoment",
     "Membership",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
@@ -39,6 +40,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_auditor = models.BooleanField(_("auditor"), default=False)
     joined_at = models.DateTimeField(auto_now_add=True)
     left_at = models.DateTimeField(null=True, blank=True, editable=False)
+    disabled_by_source = models.CharField(max_length=32, blank=True, editable=False)  # what may enable it again; empty: people alone
     groups = models.ManyToManyField(  # type: ignore[assignment]  # the same, through a table that says since when and who says so
         Group, through="Membership", related_name="users", related_query_name="user", blank=True
     )
@@ -49,7 +51,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["issuer", "subject"], name="user_once_per_subject")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="user_once_per_subject"),
+            models.CheckConstraint(condition=Q(is_active=False) | Q(disabled_by_source=""), name="user_source_while_disabled"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email or f"user {self.pk}"
@@ -73,7 +78,7 @@ class Membership(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
-    source = models.CharField(max_length=32)  # "oidc": replaced at every sign-in; anything else is left alone
+    source = models.CharField(max_length=32)  # "oidc": replaced at every sign-in; "scim": by the directory; anything else is left alone
     since = models.DateTimeField()
 
     class Meta:

@@ -27,8 +27,13 @@ def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
     servers = factories.a_resource("servers", pep=pep, policy=factories.a_policy("loud", break_glass_longest=3600), number=30)
     grant = factories.a_grant(alice, wiki, [laptop], reviewer=bob)
     version = fileshare.policy.current
+    lifecycle.provision_user(erin.issuer, erin.subject, user_name="Erin", now=NOW)
+    group = lifecycle.provision_group("oidc:finance", now=NOW)
+    lifecycle.change_members(group, add=[erin], now=NOW)
     return SimpleNamespace(
         user=alice,
+        in_directory=erin.in_directory,
+        held=lifecycle.replace_members(group, [], now=NOW),
         erin=erin,
         bob=bob,
         delegation=lifecycle.delegate(bob, delegate=erin, starts_at=NOW, ends_at=factories.later(days=1), reason="away", now=NOW),
@@ -82,6 +87,10 @@ def another_device_with_the_same(*fields):
 
 BREACHES = {
     "user_once_per_subject": again("user", username="another"),
+    "user_source_while_disabled": put("user", disabled_by_source="scim"),
+    "directory_user_name_once": again("in_directory", user=lambda there: there.bob, user_name="ERIN"),
+    "one_held_change": again("held"),
+    "held_closed_at": put("held", state="over"),
     "membership_once": again("membership"),
     "policy_version_once": again("version"),
     "policy_durations_positive": put("version", longest_grant=0),

@@ -72,6 +72,22 @@ def new_terms(cast, _given):
     lifecycle.new_policy_version(cast.fileshare.policy, actor=cast.dave, now=THEN, stages=stages, requesters=[], **terms)
 
 
+def known(cast):
+    return lifecycle.provision_user(cast.erin.issuer, cast.erin.subject, user_name="erin", now=THEN)
+
+
+def kept(cast):
+    known(cast)
+    group = lifecycle.provision_group("oidc:finance", now=THEN)
+    lifecycle.change_members(group, add=[cast.erin], now=THEN)
+    return group
+
+
+def held(cast):
+    return lifecycle.replace_members(kept(cast), [], now=THEN)
+
+
+REGROUPED = ("user.regrouped", *STILL)
 WITHDRAWN = ("request.withdrawn", "pending", "withdrawn")
 BOTH_REVOKED = [("grant.revoked", "active", "revoked"), ("grant.revoked", "scheduled", "revoked")]
 # For each verb: what there must be before it, what it does, and the events that tell of it.
@@ -171,6 +187,52 @@ TABLE = {
         lambda cast, erin: lifecycle.enable_user(erin, actor=cast.dave, now=THEN),
         [("user.enabled", "disabled", "active")],
     ),
+    "provision_user": (None, lambda cast, _: known(cast), [("user.provisioned", None, "known")]),
+    "describe_user": (
+        known,
+        lambda _cast, erin: lifecycle.describe_user(erin, name="Erin Else", now=THEN),
+        [("user.described", *STILL)],
+    ),
+    "deprovision_user": (
+        known,
+        lambda _cast, erin: lifecycle.deprovision_user(erin, now=THEN),
+        [("user.disabled", "active", "disabled"), REGROUPED, ("user.deprovisioned", "known", None)],
+    ),
+    "report_unmatched": (
+        None,
+        lambda _cast, _: lifecycle.report_unmatched("u404", deletes=False, now=THEN),
+        [("directory.unmatched", *STILL)],
+    ),
+    "provision_group": (
+        None,
+        lambda _cast, _: lifecycle.provision_group("oidc:finance", now=THEN),
+        [("group.provisioned", None, "kept")],
+    ),
+    "deprovision_group": (
+        kept,
+        lambda _cast, group: lifecycle.deprovision_group(group, now=THEN),
+        [REGROUPED, ("group.deprovisioned", "kept", None)],
+    ),
+    "change_members": (
+        kept,
+        lambda cast, group: lifecycle.change_members(group, add=[cast.alice], remove=[cast.erin], now=THEN),
+        [REGROUPED, REGROUPED],
+    ),
+    "replace_members": (
+        kept,
+        lambda _cast, group: lifecycle.replace_members(group, [], now=THEN),
+        [("group.change_held", None, "held")],
+    ),
+    "confirm_held": (
+        held,
+        lambda cast, change: lifecycle.confirm_held(change, actor=cast.dave, now=THEN),
+        [REGROUPED, ("group.change_confirmed", "held", "confirmed")],
+    ),
+    "dismiss_held": (
+        held,
+        lambda cast, change: lifecycle.dismiss_held(change, actor=cast.dave, now=THEN),
+        [("group.change_dismissed", "held", "dismissed")],
+    ),
     "delegate": (None, lambda cast, _: lent(cast), [("delegation.made", None, "open")]),
     "end_delegation": (
         lent,
@@ -211,7 +273,11 @@ def test_it_writes_one_event_for_each_thing_that_moved(cast, verb):
 
 
 @pytest.mark.parametrize(
-    "verb", ["approve_device", "resume_device", "report_lost", "cancel_request", "deny", "revoke", "enable_user", "end_delegation"]
+    "verb",
+    [
+        *("approve_device", "resume_device", "report_lost", "cancel_request", "deny", "revoke", "enable_user", "end_delegation"),
+        *("deprovision_user", "provision_user", "provision_group", "deprovision_group", "confirm_held", "dismiss_held"),
+    ],
 )
 def test_what_comes_second_leaves_no_event(cast, verb):
     before, act, _expected = TABLE[verb]

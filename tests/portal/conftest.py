@@ -9,6 +9,8 @@ import requests
 from django.core.cache import cache
 from django.test import Client
 
+from tests import factories
+from tests.portal import scim
 from tests.portal.hostile import hostile_provider
 from tests.provider import running_provider
 
@@ -122,3 +124,10 @@ def hostile(portal):
         portal.OIDC_CLIENT_ID = "lychgate"
         portal.OIDC_CLIENT_SECRET = "a secret of this test"
         yield running
+
+
+@pytest.fixture
+def directory(settings, db):
+    """The directory of the issuer that factories' people have, speaking SCIM with a token, from a client that also checks for CSRF."""
+    settings.SCIM_TOKEN, settings.OIDC_ISSUER = scim.TOKEN, factories.ISSUER
+    return scim.Directory(Client(enforce_csrf_checks=True))

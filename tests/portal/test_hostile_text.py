@@ -26,6 +26,7 @@ NOT_TYPED |= {
     "endpoint_host",
     "digest",
     "source",
+    "disabled_by_source",
     "sid",
     "acr",
     "verb",

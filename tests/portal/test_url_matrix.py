@@ -13,7 +13,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from enforcement.models import Drift, Enforcement, PepStatus, Receipt
-from enrollment.models import AuditEvent
+from enrollment.models import AuditEvent, DirectoryGroup, HeldChange
 from tests import factories
 
 # What GET answers to: nobody, alice, bob, carol, dave, erin. A status; "sign" for being sent to sign in; "away" for being sent
@@ -35,6 +35,7 @@ EXPECTED = {
     "healthz": "200",
     "readyz": "200",
     "metrics": "200",  # to this machine, or to whoever has the token: tests/portal/test_metrics.py
+    "scim/v2/*": "404",  # where no token is set; with one, its bearer alone: tests/portal/test_scim_door.py
     "accounts/login/": "sign",
     "accounts/oidc/login/": "503 away away away away away",  # no provider is configured here
     "accounts/oidc/login/callback/": "503",
@@ -84,12 +85,15 @@ EXPECTED = {
     "admin/enrollment/user/*able/": "sign sign 403 403 away sign",
     "admin/enrollment/user/leave/": "sign sign 403 403 away sign",
     "admin/enrollment/resource/retire/": "sign sign 403 403 away sign",
+    "admin/enrollment/heldchange/confirm/": "sign sign 403 403 away sign",
+    "admin/enrollment/heldchange/dismiss/": "sign sign 403 403 away sign",
     "admin/enforcement/pepstatus/lock_down/": "sign sign 403 403 away sign",
     "admin/enforcement/pepstatus/leave_open/": "sign sign 403 403 away sign",
     "admin/enforcement/pepstatus/<int:pk>/lock_down/": "sign sign 403 403 200 sign",
     "admin/enforcement/pepstatus/<int:pk>/leave_open/": "sign sign 403 403 200 sign",
     "admin/*/*/": "sign sign 403 200 200 sign",
 }
+BY_TOKEN = ("scim/",)  # machines that hold a secret: no cookie counts there
 
 
 def addresses(patterns, before=""):
@@ -146,7 +150,11 @@ def number_things(pep, fileshare, alice, bob, laptop):
     receipt = Receipt.objects.create(pep=pep, generation=1, at=now, outcome="applied", peers=1, admissions=1, took_ms=1)
     drift = Drift.objects.create(pep=pep, at=now, kind="element added", words="An element was added.")
     lent = factories.a_delegation(bob, delegate=factories.a_person("frank", groups=["employees"]), now=now)
+    change = HeldChange.objects.create(group=alice.groups.first(), members=9, created_at=now, seen_at=now)
+    DirectoryGroup.objects.create(group=change.group, since=now, changed_at=now)
+    change.people.add(alice)
     things = {
+        "heldchange": change,
         "delegation": lent,
         "user": alice,
         "pep": pep,
@@ -178,9 +186,19 @@ def test_every_address_answers_everybody_as_the_table_says(numbers, browsers):
 def test_nothing_can_be_sent_from_another_site(numbers, dave):
     forged = Client(enforce_csrf_checks=True)
     forged.force_login(dave)
-    answers = {route: forged.post(filled_in(route, numbers)) for route in ROUTES}
+    by_cookie = [route for route in ROUTES if not route.startswith(BY_TOKEN)]
+    answers = {route: forged.post(filled_in(route, numbers)) for route in by_cookie}
     said = {route: (answer.status_code, "The page was too old" in answer.text) for route, answer in answers.items()}
-    assert said == dict.fromkeys(ROUTES, (403, True))
+    assert said == dict.fromkeys(by_cookie, (403, True))
+
+
+def test_what_goes_by_a_token_knows_no_session(numbers, dave, settings):
+    settings.SCIM_TOKEN = "a token of this test, of more than 32 letters"
+    signed_in = Client(enforce_csrf_checks=True)
+    signed_in.force_login(dave)
+    by_token = [route for route in ROUTES if route.startswith(BY_TOKEN)]
+    assert by_token
+    assert {signed_in.post(filled_in(route, numbers)).status_code for route in by_token} == {401}
 
 
 def test_every_line_of_the_table_is_about_an_address_there_is():
