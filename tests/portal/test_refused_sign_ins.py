@@ -5,9 +5,10 @@ import time
 import jwt
 import pytest
 
-from enrollment.models import User
+from enrollment.models import IdentityProof, User
 from portal.oidc.refusal import SignInRefused
 from portal.oidc.tokens import verified
+from tests.portal.conftest import Browser
 from tests.portal.hostile import ABSENT, KEY
 
 NOW = int(time.time())
@@ -145,13 +146,15 @@ def test_a_configuration_that_is_not_the_issuers_is_refused_before_anybody_leave
     page = browser.sign_in("nobody")
     assert (page.path, page.status) == ("/accounts/oidc/login/", 401)
     assert because in page.text
+    assert because in caplog.text
 
 
-def test_a_provider_that_is_away_costs_a_clear_page(portal, browser):
+def test_a_provider_that_is_away_costs_a_clear_page(portal, browser, caplog):
     portal.DEMO, portal.OIDC_ISSUER, portal.OIDC_CLIENT_ID = True, "http://localhost:1", "lychgate"
     page = browser.sign_in("nobody")
     assert page.status == 401
     assert "does not answer" in page.text
+    assert "does not answer" in caplog.text
 
 
 def test_an_old_proof_is_refused_where_a_limit_is_set(hostile, browser, caplog, portal):
@@ -164,6 +167,54 @@ def test_a_missing_proof_is_refused_where_a_limit_is_set(hostile, browser, caplo
     portal.OIDC_MAX_AGE = 300
     check_refused(browser, caplog, "did not say when")
     assert hostile.asked["max_age"] == "300"
+
+
+@pytest.mark.parametrize("way", ["", "fresh"])
+def test_a_limit_in_the_address_takes_no_place_of_the_portals(hostile, browser, caplog, portal, way):
+    portal.OIDC_MAX_AGE = 300
+    hostile.id_token["auth_time"] = NOW - 3600
+    query = {"auth_params": "max_age=99999999&prompt=none", "max_age": "99999999", **({way: "1"} if way else {})}
+    page = browser.sign_in("nobody", **query)
+    assert (hostile.asked["max_age"], hostile.asked.get("prompt")) == ("300", "login" if way else None)
+    assert (page.status, "too long ago" in page.text) == (401, True)
+    assert "too long ago" in caplog.text
+
+
+def test_a_limit_added_to_the_providers_answer_counts_for_nothing(hostile, browser, caplog, portal):
+    portal.OIDC_MAX_AGE = 300
+    hostile.id_token["auth_time"] = NOW - 3600
+    hostile.callback.update({"max_age": "99999999", "auth_time": str(NOW)})
+    check_refused(browser, caplog, "too long ago")
+
+
+@pytest.mark.parametrize("lie", [{"sub": "subject-2"}, {"nonce": "another"}, {"exp": NOW - 3600}, {"auth_time": "now"}])
+def test_a_refused_proof_renews_nothing_and_ends_nothing(hostile, browser, lie):
+    hostile.id_token["auth_time"] = NOW
+    browser.sign_in("alice")
+    hostile.id_token.update(lie)
+    assert browser.sign_in("alice", fresh="1").status == 401
+    assert IdentityProof.objects.count() == 1
+    assert User.objects.get().subject == "subject-1"
+    assert "Alice" in browser.get("http://localhost:8000/").text
+
+
+def test_an_answer_to_another_browser_is_refused(hostile, browser, caplog):
+    """Whoever sends their own answer to somebody else must not have them work in a foreign account."""
+    hostile.bodies["/token"] = b"{}"  # kept back, so that its code is still good
+    browser.sign_in("mallory")
+    hostile.bodies.clear()
+    answer = next(url for url in browser.trail if "/login/callback/?" in url)
+    page = Browser().get(answer)
+    assert (page.status, "was not started here" in page.text) == (401, True)
+    assert "was not started here" in caplog.text
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("amr", ["mfa", {"mfa": True}, [["mfa"]], None, [None, 1, {}]])
+def test_factors_that_cannot_be_read_are_none(hostile, browser, amr):
+    hostile.id_token.update({"amr": amr, "auth_time": NOW})
+    assert browser.sign_in("alice").path == "/"
+    assert IdentityProof.objects.get().amr == []
 
 
 def test_a_portal_without_a_provider_says_so(portal, browser):
