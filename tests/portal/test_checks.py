@@ -53,6 +53,7 @@ def test_a_safe_deployment_is_not_complained_about(exposed):
         ("OIDC_ISSUER", "", "E003"),
         ("OIDC_CLIENT_ID", "", "E003"),
         ("OIDC_CLIENT_SECRET", "", "E003"),
+        ("SCIM_TOKEN", "x" * 31, "E004"),
         ("DEMO", True, "E010"),
         ("DEBUG", True, "E011"),
         ("SECRET_KEY", "development only: set LYCHGATE_SECRET_KEY", "E012"),
@@ -67,6 +68,13 @@ def test_one_wrong_setting_stops_the_start(exposed, name, value, number):
     assert found() == {f"lychgate.{number}"}
     with pytest.raises(ImproperlyConfigured, match="not safe"):
         insist()
+
+
+def test_scim_needs_an_issuer_whose_people_it_speaks_of(exposed):
+    exposed.SCIM_TOKEN = "x" * 32
+    assert found() == set()
+    exposed.OIDC_ISSUER = ""
+    assert found() == {"lychgate.E003", "lychgate.E005"}
 
 
 @pytest.mark.parametrize("host", ["access.example.com", "*", "10.0.0.1", "[2001:db8::1]", "localhost.example.com"])

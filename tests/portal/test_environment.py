@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.databases import database
-from portal.environment import argvs, origin, secret, truth, whole, words
+from portal.environment import argvs, one_of, origin, secret, truth, whole, words
 
 
 @pytest.mark.parametrize(("raw", "expected"), [("yes", True), ("1", True), ("ON", True), ("no", False), (" false ", False)])
@@ -25,6 +25,19 @@ def test_a_number_out_of_bounds_stops_the_start(monkeypatch, raw):
     monkeypatch.setenv("LYCHGATE_X", raw)
     with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be a whole number from 0 to 100"):
         whole("LYCHGATE_X", 5, 0, 100)
+
+
+@pytest.mark.parametrize(("raw", "expected"), [("", "externalId"), ("userName", "userName"), (" externalId ", "externalId")])
+def test_a_word_is_one_of_few(monkeypatch, raw, expected):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    assert one_of("LYCHGATE_X", "externalId", "userName") == expected
+
+
+@pytest.mark.parametrize("raw", ["email", "username", "externalId,userName"])
+def test_any_other_word_stops_the_start(monkeypatch, raw):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be one of externalId, userName"):
+        one_of("LYCHGATE_X", "externalId", "userName")
 
 
 def test_a_list_forgives_blanks(monkeypatch):
