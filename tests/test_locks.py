@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ["requirements.txt", "requirements-headless.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-headless.txt", "requirements-dev.txt", "tests/providers/canaille/requirements.txt"]
 INSTALLERS = ["pyproject.toml", "Makefile", ".ci/run", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "deploy/bare").iterdir()))]
 NODE = ["tests/providers/node/package.json", "tests/providers/node/package-lock.json"]
 PIN = re.compile(r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^ ]+( ; .+)? \\$")

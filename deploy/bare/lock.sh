@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the three locks anew from pyproject.toml, for every Python from 3.11 on and every architecture, and that of the
-# tests' Node packages where npm is there. The smaller locks bind the bigger one, so that a version is tested exactly as it
+# Writes the three locks anew from pyproject.toml, for every Python from 3.11 on and every architecture, and those of the
+# tests' identity providers, of Node packages where npm is there. The smaller locks bind the bigger one, so that a version is tested exactly as it
 # is shipped. No lock names a registry: whoever installs brings their own, and the hashes decide what is accepted.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -16,6 +16,8 @@ lock() {
 lock requirements.txt pyproject.toml --extra production --extra demo "$@"
 lock requirements-headless.txt --group headless --constraint requirements.txt "$@"
 lock requirements-dev.txt pyproject.toml --all-extras --group dev --constraint requirements.txt --constraint requirements-headless.txt "$@"
+
+lock tests/providers/canaille/requirements.txt tests/providers/canaille/requirements.in "$@"
 
 command -v npm >/dev/null || exit 0
 echo "Locking tests/providers/node/package-lock.json"

@@ -19,8 +19,8 @@ browser="chromium:chromium zbarimg:zbar-tools"
 # What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it).
 # redis-check-rdb is Redis itself by another name, and its package starts no service:
 servers="initdb:postgresql redis-check-rdb:redis-tools"
-# What runs an identity provider that is not ours:
-node="node:nodejs npm:npm" node_packages=""
+# What runs an identity provider that is not ours, and one that needs a Python of its own:
+node="node:nodejs npm:npm" node_packages="" python_apart=""
 
 can_have_lab() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; }
 
@@ -29,7 +29,7 @@ check)
     locks="requirements-dev.txt" tools=""
     ;;
 test)
-    locks="requirements-dev.txt" tools="$browser $servers $node" node_packages="tests/providers/node"
+    locks="requirements-dev.txt" tools="$browser $servers $node" node_packages="tests/providers/node" python_apart="tests/providers/canaille"
     if can_have_lab; then tools="$tools $lab $far tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
     ;;
 bench)
@@ -62,3 +62,5 @@ deploy/bare/debian.sh "$purpose" $tools
 deploy/bare/python.sh "$purpose" $locks
 # shellcheck disable=SC2086
 deploy/bare/node.sh "$purpose" $node_packages
+# shellcheck disable=SC2086
+deploy/bare/apart.sh "$purpose" $python_apart

@@ -15,7 +15,7 @@ from tests.portal.hostile import hostile_provider
 from tests.provider import running_provider
 
 FORM_OF_PAGE = re.compile(r'<form method="post">.*?</form>', re.DOTALL)
-FORM = re.compile(r'<form\b[^>]*\bmethod="post".*?</form>', re.DOTALL)
+FORM = re.compile(r'<form\b[^>]*\bmethod="post".*?</form>', re.DOTALL | re.IGNORECASE)
 SENDS_ITSELF = "document.forms[0].submit()"  # where a browser with JavaScript would not stop
 PORTAL = "http://localhost:8000"  # never listens: Django's test client stands for it
 
