@@ -20,7 +20,7 @@ import requests
 from tests.provider import ROOT, SECRET, RunningProvider, running
 
 SCRIPT = ROOT / "tests/providers/node/server.mjs"
-LOGOUT_TOKENS = "/accounts/oidc/backchannel-logout/"
+LOGOUT_TOKENS = "/accounts/oidc/logout/"
 
 
 class NodeProvider(RunningProvider):
