@@ -114,14 +114,20 @@ class Kernel:
             raise
 
     def _elements(self, name: str) -> dict[Address, int]:
-        """Read again where we stood still between the clock and the kernel: what is left of a timeout is true at one moment only."""
+        """Read again where what came is not the set at one moment: a set that changes or is hashed anew meanwhile comes in parts.
+
+        The kernel counts what it has told, and goes on from there in another order: some then come twice, others not at all.
+        What is left of a timeout is true at one moment only, too: we may have stood still between the clock and the kernel.
+        """
         tries = MOST_READS
         while True:
-            before = self.now()
+            before, generation = self.now(), self.generation()
             left = list(self._tables.elements(TABLE, name))
+            ends = {address: _end(before, milliseconds) for address, milliseconds in left}
+            is_whole = len(ends) == len(left) and self.generation() == generation
             tries -= 1
-            if not tries or abs(self.now() - before) <= READ_SECONDS:
-                return {address: _end(before, milliseconds) for address, milliseconds in left}
+            if not tries or (is_whole and abs(self.now() - before) <= READ_SECONDS):
+                return ends
 
     def forget(self, flows: Iterable[tuple[Address | None, Address | None]]) -> None:
         """Forget the flows between (device, resource address)."""

@@ -165,6 +165,53 @@ def test_a_resource_that_does_not_load_holds_back_neither_removals_nor_others(in
     assert (slugs, held, len(why)) == (["fileshare", "wiki"], [0, 1], 1)
 
 
+PARTS = """
+now = time.time()
+kernel.commit(nft.admit([Admission("fileshare", ip("10.89.0.0") + n, int(now) + 60) for n in range(5000)], now))
+read, reads = kernel._tables.elements, []
+def in_parts(table, name):
+    reads.append(name)
+    yield from (disturbed if len(reads) == 1 else read)(table, name)
+kernel._tables.elements = in_parts
+print(json.dumps([len(kernel.elements(NAME)), len(reads)]))
+"""
+
+
+@pytest.fixture
+def disturbed(inside):
+    """Read a set of 5,000; the first time `disturbed` gives the answer. Return how many elements were found, and after how many reads."""
+    return lambda code: inside(textwrap.dedent(code) + PARTS)
+
+
+def test_a_set_that_somebody_changes_while_it_is_read_is_read_again(disturbed):
+    """The kernel's own answer: what was told and is gone makes it leave out as many others."""
+    found = disturbed(
+        """
+        def disturbed(table, name):
+            told = []
+            for element in read(table, name):
+                told.append(element)
+                if len(told) == 100:
+                    kernel.commit(nft.expel([Admission("fileshare", address, 1) for address, _ in told]))
+                yield element
+        """
+    )
+    assert found == [4900, 2]
+
+
+def test_a_set_that_is_hashed_anew_while_it_is_read_is_read_again(disturbed):
+    """When the kernel does that is its own affair: here its answer is put together as it was seen to be, half in another order."""
+    found = disturbed(
+        """
+        def disturbed(table, name):
+            whole = list(read(table, name))
+            yield from whole[:2500]
+            yield from sorted(whole)[2500:]
+        """
+    )
+    assert found == [5000, 2]
+
+
 def test_libnftables_in_process_does_not_grow(inside):
     before, after = inside("""
         def rounds(count):
