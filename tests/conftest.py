@@ -58,10 +58,10 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture
 def figure(record_property):
-    """Keep a figure that a test reached, in seconds, beside what it may be."""
+    """Keep a figure that a test reached, in seconds or another unit, beside what it may be."""
 
-    def keep(what, reached, allowed):
-        record_property(what, f"{reached:.2f} s of {allowed} s")
+    def keep(what, reached, allowed, unit="s"):
+        record_property(what, f"{reached:.2f} {unit} of {allowed} {unit}")
         return reached
 
     return keep

@@ -20,7 +20,6 @@ from tests.lab import (
     PEP_RESOURCE,
     REPLY_GATE,
     RESOURCE,
-    UNDERLAY,
     PepLab,
     address,
     admission,
@@ -31,6 +30,7 @@ from tests.lab import (
     streams_to,
     without,
 )
+from tests.lab_weather import DisturbedError, check_no_gap, watch_the_weather
 
 pytestmark = [needs_namespaces, pytest.mark.lab]
 
@@ -62,15 +62,11 @@ def start(lab, *addresses, seconds=30):
     """Start every kind of stream on both devices, and wait until each one flows."""
     specs = [spec for pair in addresses or (RESOURCE,) for spec in streams_to(pair)]
     running = [lab.stream(host, *specs, seconds=seconds) for host in BOTH]
-    lab.weather = lab.stream("phone", {"name": "underlay", "kind": "udp", "to": f"{UNDERLAY[0]}1", "port": 137})
+    watch_the_weather(lab)
     for streams in running:
         streams.wait_until_all_flow(len(specs), seconds=10)
     lab.weather.wait_until_all_flow(1)
     return running
-
-
-class DisturbedError(AssertionError):
-    """A stream that nobody should have touched had a gap."""
 
 
 def again_in_bad_weather(test):
@@ -87,18 +83,6 @@ def again_in_bad_weather(test):
         return test(lab, *arguments, **named)
 
     return tried
-
-
-def check_no_gap(lab, streams, since, names=None):
-    """100 ms at most on a machine that has time: a stream beside the tunnel says how long this one stood still.
-
-    A packet in the tunnel waits for three turns of the processor (client, WireGuard, service) where that one waits for one.
-    """
-    stood_still = lab.weather.longest_gap("underlay", start=since) - 0.02
-    allowed = 0.1 + 3 * max(0.0, stood_still)
-    gaps = {name: streams.longest_gap(name, start=since) for name in names or streams.arrivals}
-    if max(gaps.values()) >= allowed:
-        raise DisturbedError(gaps)
 
 
 def check_all_flow(streams, moment):
