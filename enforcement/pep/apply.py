@@ -53,7 +53,9 @@ def apply(kernel: Kernel, caps: Caps, memory: Memory, request: Apply, age: float
     now, commits, version = kernel.now(), kernel.commits, ruleset.fingerprint(caps)
     seconds = min(request.lease or NO_LIMIT, caps.longest_seconds)
     done = Pass(Horizon(int(now), seconds, lag(request.sent_at, age or 0.0, now), lag(request.sent_at, 0.0, now)))
-    done.closes_only(memory.unread, *_order(memory, request, age))
+    in_doubt = tuple(_order(memory, request, age))
+    done.closes_only(memory.unread, *in_doubt)
+    done.journal += journal.refusals(in_doubt, request.generation, now)
     if done.opens and request.witness:  # one that is late or replayed says nothing about the log of now
         _witness(memory, request.witness, request.generation, now, done)
     if abs(request.sent_at - now) > SKEW_SECONDS:

@@ -41,7 +41,7 @@ def lines(plan: Plan, generation: int, now: float) -> Iterator[Line]:
 
 
 def refusals(why: Iterable[str], generation: int, now: float) -> Iterator[Line]:
-    """Yield a line for each thing that was asked for beyond what this PEP's owner allows."""
+    """Yield a line for each reason not to do what was asked for: it is beyond what this PEP's owner allows, or late, or replayed."""
     for words in why:
         yield {"at": round(now, 3), "generation": generation, "change": "refuse", "why": words}
 

@@ -1,5 +1,6 @@
 """Which document counts: generations, nonces, clocks. Whatever is in doubt may still take away."""
 
+import json
 import subprocess
 import time
 
@@ -73,6 +74,34 @@ def test_a_replayed_line_only_takes_away(agent, machine):
     machine.sh("nft flush set inet lychgate device-access-to-fileshare")
     check_closes_only(agent.ask(request), "not fresh")
     assert machine.elements() == {}
+
+
+def test_what_was_captured_and_comes_again_after_the_revoke_opens_nothing_and_is_in_the_journal(make_agent, machine, tmp_path):
+    agent = make_agent()
+    agent.hello()
+    wanted = state({ALICE: [FILESHARE]})
+    captured = agent.request(wanted, generation=1)
+    check_in_force(agent.ask(captured), wanted)
+    agent.apply(EMPTY, generation=2)
+    for stream in (lambda: agent, make_agent):
+        check_closes_only(stream().ask(captured), "generation 1 is older than 2, which was applied before the document is not fresh")
+        assert (machine.peers(), machine.admitted()) == ({}, set())
+    journal = [json.loads(line) for line in (tmp_path / "state" / "journal.jsonl").read_text().splitlines()]
+    refused = [line["why"].split(" is ")[0] for line in journal if line["change"] == "refuse"]
+    assert refused == ["generation 1", "the document"] * 2
+
+
+@pytest.mark.slow
+def test_a_document_held_back_for_a_minute_opens_nothing(agent, machine):
+    """Half of it comes after 31 s, so that the stream does not end for want of anything to hear."""
+    agent.hello()
+    captured = json.dumps(agent.request(state({ALICE: [FILESHARE]}), generation=1)).encode() + b"\n"
+    time.sleep(31)
+    agent.process.stdin.write(captured[:100])
+    agent.process.stdin.flush()
+    time.sleep(31)
+    check_closes_only(agent.send(captured[100:]), "more than a minute old")
+    assert (machine.peers(), machine.admitted()) == ({}, set())
 
 
 def test_a_nonce_of_another_stream_is_not_fresh(make_agent):
