@@ -45,7 +45,7 @@ def provision_user(
             DirectoryUser.objects.create(user=user, user_name=user_name, external_id=external_id, since=now, changed_at=now)
     except IntegrityError:
         raise Conflict(TAKEN) from None
-    data = {"user": user.pk, "source": DIRECTORY, "is_new": is_new, "user_name": user_name, "from": None, "to": "known"}
+    data = {"user": user.pk, "source": DIRECTORY, "is_new": is_new, "user_name": user_name}
     audit.append("user.provisioned", actor=None, subject=user, data=data, now=now)
     return user
 
@@ -88,8 +88,7 @@ def deprovision_user(user: User, *, now: datetime) -> None:
     user.refresh_from_db()
     if regrouped:
         tell_regrouped(user, [], regrouped, actor=None, is_inferred=False, now=now)
-    data = {"user": user.pk, "source": DIRECTORY, "from": "known", "to": None}
-    audit.append("user.deprovisioned", actor=None, subject=user, data=data, now=now)
+    audit.append("user.deprovisioned", actor=None, subject=user, data={"user": user.pk, "source": DIRECTORY}, now=now)
 
 
 @transaction.atomic

@@ -50,7 +50,8 @@ def deprovision_group(group: Group, *, now: datetime) -> None:
     """Take everybody out whom the provider had put in. The name stays: policies may speak of it, and nobody is in it."""
     kept = _hold(group)
     kept.delete()
-    leaving = _take_out(group, User.objects.filter(memberships__group=group, memberships__source__in=PROVIDERS))
+    inside = User.objects.filter(memberships__group=group, memberships__source__in=PROVIDERS)
+    leaving = _take_out(group, _locked(inside.values_list("pk", flat=True)).values())
     closed = _close(group, State.OVER, None, now)
     for user in leaving:
         tell_regrouped(user, [], [group], actor=None, is_inferred=False, now=now)
@@ -64,8 +65,9 @@ def deprovision_group(group: Group, *, now: datetime) -> None:
 def change_members(group: Group, *, add: Collection[User] = (), remove: Collection[User] = (), now: datetime) -> None:
     """Do what the directory states person by person. Never held, and never counted by the brake. Twice is the same as once."""
     _hold(group)
-    leaving = _take_out(group, User.objects.filter(pk__in=[user.pk for user in remove]))
-    coming = _let_in(group, User.objects.filter(pk__in=[user.pk for user in add]), now)
+    people = _locked({user.pk for user in (*add, *remove)})
+    leaving = _take_out(group, [people[user.pk] for user in remove])
+    coming = _let_in(group, [people[user.pk] for user in add], now)
     _tell_all(group, coming, leaving, actor=None, is_inferred=False, now=now)
 
 
@@ -85,8 +87,9 @@ def replace_members(group: Group, wanted: Collection[User], *, now: datetime) ->
     if left_out and (not ids or _is_much(len(losing), kept.left_out, known.filter(is_active=True).count())):
         return _held(group, losing or left_out, known.filter(is_active=True).count(), now)
     closed = _close(group, State.OVER, None, now)
-    leaving = _take_out(group, User.objects.filter(pk__in=[user.pk for user in left_out]))
-    coming = _let_in(group, User.objects.filter(pk__in=ids), now)
+    people = _locked({*ids, *(user.pk for user in left_out)})
+    leaving = _take_out(group, [people[user.pk] for user in left_out])
+    coming = _let_in(group, [people[user.pk] for user in wanted], now)
     if losing:
         kept.left_out, kept.left_out_since = kept.left_out + len(losing), kept.left_out_since or now
     kept.save(update_fields=["left_out", "left_out_since"])
@@ -105,7 +108,7 @@ def confirm_held(change: HeldChange, *, actor: User, now: datetime) -> int:
     closed = _close(change.group, State.CONFIRMED, actor, now, pk=change.pk)
     if not closed:
         raise conflict_over_held(change)
-    leaving = _take_out(change.group, change.people.all())
+    leaving = _take_out(change.group, _locked(change.people.values_list("pk", flat=True)).values())
     kept.update(left_out=0, left_out_since=None)  # somebody has looked
     for user in leaving:
         tell_regrouped(user, [], [change.group], actor=actor, is_inferred=True, now=now)
@@ -218,18 +221,18 @@ def _tell_closed(change: HeldChange, actor: User | None, now: datetime) -> None:
 def _take_out(group: Group, people: Iterable[User]) -> list[User]:
     """Remove what the provider's ways had put in; return who is out."""
     leaving = []
-    for user in _locked(people):
+    for user in people:
         if user.memberships.filter(group=group, source__in=PROVIDERS).delete()[0]:
             _set_flags(user)
             leaving.append(user)
     return leaving
 
 
-def _let_in(group: Group, people: Iterable[User], now: datetime) -> list[User]:
+def _let_in(group: Group, people: Collection[User], now: datetime) -> list[User]:
     """Add who is not in; return who came. A sign-in's membership becomes the directory's, so that a sign-in does not end it."""
-    coming = []
-    for user in _locked(people):
-        if not user.memberships.filter(group=group).exists():
+    coming, inside = [], set(group.memberships.values_list("user_id", flat=True))
+    for user in people:
+        if user.pk not in inside:
             Membership.objects.create(user=user, group=group, source=DIRECTORY, since=now)
             _set_flags(user)
             coming.append(user)
@@ -237,9 +240,10 @@ def _let_in(group: Group, people: Iterable[User], now: datetime) -> list[User]:
     return coming
 
 
-def _locked(people: Iterable[User]) -> list[User]:
-    ids = [user.pk for user in people]
-    return list(User.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+def _locked(ids: Iterable[int]) -> dict[int, User]:
+    """Take people's rows, all that a verb needs at once and by number: two verbs that take some and then more wait for each other."""
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
+    return {user.pk: user for user in rows}
 
 
 def _set_flags(user: User) -> None:

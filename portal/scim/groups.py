@@ -16,7 +16,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -79,10 +78,9 @@ def made(request: HttpRequest) -> HttpResponse:
     name = reading.text(told.get("displayname"), "displayName")
     insist(name, "displayName is required.")
     members = _people(_ids(told.get("members") or []))
-    with transaction.atomic():
-        external = reading.text(told.get("externalid"), "externalId")
-        group = lifecycle.provision_group(settings.OIDC_GROUP_PREFIX + name, external_id=external, now=now)
-        lifecycle.change_members(group, add=members, now=now)
+    external = reading.text(told.get("externalid"), "externalId")
+    group = lifecycle.provision_group(settings.OIDC_GROUP_PREFIX + name, external_id=external, now=now)
+    lifecycle.change_members(group, add=members, now=now)
     return answers.resource(_shown(find(identifier_of(group)), request), status=201)
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -61,12 +60,11 @@ def made(request: HttpRequest) -> HttpResponse:
     insist(said.user_name, "userName is required.")
     insist(said.subject, f"{settings.SCIM_SUBJECT} is required: it must be what the OpenID provider sends as sub.")
     names = {"user_name": said.user_name, "external_id": said.external_id, "name": said.name, "email": said.email}
-    with transaction.atomic():
-        user = lifecycle.provision_user(settings.OIDC_ISSUER, said.subject, **names, now=now)
-        if said.active is False:
-            suspend(user, request)
-        elif not user.is_active and user.disabled_by_source == DIRECTORY:
-            lifecycle.enable_user(user, actor=None, now=now, source=DIRECTORY)
+    user = lifecycle.provision_user(settings.OIDC_ISSUER, said.subject, **names, now=now)
+    if said.active is False:
+        suspend(user, request)
+    elif not user.is_active and user.disabled_by_source == DIRECTORY:
+        lifecycle.enable_user(user, actor=None, now=now, source=DIRECTORY)
     return answers.resource(shown(find(identifier_of(user))), status=201)
 
 

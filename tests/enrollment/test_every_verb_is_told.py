@@ -187,7 +187,7 @@ TABLE = {
         lambda cast, erin: lifecycle.enable_user(erin, actor=cast.dave, now=THEN),
         [("user.enabled", "disabled", "active")],
     ),
-    "provision_user": (None, lambda cast, _: known(cast), [("user.provisioned", None, "known")]),
+    "provision_user": (None, lambda cast, _: known(cast), [("user.provisioned", *STILL)]),
     "describe_user": (
         known,
         lambda _cast, erin: lifecycle.describe_user(erin, name="Erin Else", now=THEN),
@@ -196,7 +196,7 @@ TABLE = {
     "deprovision_user": (
         known,
         lambda _cast, erin: lifecycle.deprovision_user(erin, now=THEN),
-        [("user.disabled", "active", "disabled"), REGROUPED, ("user.deprovisioned", "known", None)],
+        [("user.disabled", "active", "disabled"), REGROUPED, ("user.deprovisioned", *STILL)],
     ),
     "report_unmatched": (
         None,

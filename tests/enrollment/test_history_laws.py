@@ -8,6 +8,7 @@ log is asked about all these moments.
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import transaction
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,10 @@ class History:
         proven = self.now - timedelta(seconds=ago)
         lifecycle.sign_in(person, groups=groups, name=person.name, email=person.email, auth_time=proven, now=self.now)
 
+    def regroup(self, person, _device, _resource, spice):
+        group = Group.objects.get(name="employees")
+        lifecycle.change_members(group, add=[person] * (spice % 2), remove=[person] * (1 - spice % 2), now=self.now)
+
     def retire_resource(self, _person, _device, resource, _spice):
         lifecycle.retire_resource(resource, actor=None, now=self.now)
 
@@ -111,7 +116,7 @@ class History:
             keep(now=self.now)
 
 
-MANY = ("grant",) * 6 + ("sign_in", "suspend", "resume", "revoke", "keep_house") * 2
+MANY = ("grant",) * 6 + ("sign_in", "suspend", "resume", "revoke", "keep_house", "regroup") * 2
 FEW = ("lose", "find", "rotate", "retire", "disable", "enable", "retire_resource", "new_terms")
 STEPS = st.lists(
     st.tuples(
@@ -133,6 +138,7 @@ EACH_ONCE = [  # whatever chance does: each verb while it matters, and its contr
     (1, "grant", "Alice", "laptop", "members", 4),
     *((1, verb, *LAPTOP) for verb in ("suspend", "resume", "lose", "rotate", "resume", "lose", "find", "disable", "enable", "new_terms")),
     *((299, "sign_in", "Alice", "phone", "fresh", 1), (60, "sign_in", *HERS), (1, "sign_in", "Erin", "hers", "members", 1)),
+    *((1, "regroup", "Erin", "hers", "members", spice) for spice in (0, 1, 0, 1)),
     *((1, "disable", "Erin", "hers", "members", 1), (1, "enable", *HERS), (1, "revoke", *LAPTOP), (1, "grant", *LAPTOP)),
     *((HOUR, "grant", *LAPTOP), (1, "keep_house", *LAPTOP), (1, "retire_resource", *LAPTOP)),
     *((1, "grant", "Alice", "laptop", "members", 0), (1, "retire", *LAPTOP)),
@@ -147,6 +153,7 @@ def cast(alice, erin, bob, dave, pep):
     a_resource("fileshare", pep=pep)
     a_resource("fresh", pep=pep, number=11, policy=a_policy("policy of fresh", session_length=300))
     a_resource("members", pep=pep, number=12, policy=a_policy("policy of members", requesters=["employees"]))
+    lifecycle.provision_group("employees", now=later())
 
 
 def test_the_log_tells_of_every_moment_what_the_rows_said_then(cast, rounds):

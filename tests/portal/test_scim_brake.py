@@ -177,9 +177,12 @@ def test_the_page_says_who_would_lose_what(directory, staff, finance, held, as_d
     User.objects.filter(pk=person.pk).update(name="Twelve")
     inner = factories.a_resource("inner", pep=pep, policy=factories.a_policy("inner", requesters=["oidc:finance"]))
     open_to_all = factories.a_resource("wiki", pep=pep, number=20)
+    either = factories.a_policy("either", requesters=["oidc:finance", "staff"])
+    to_staff_too = factories.a_resource("printers", pep=pep, number=30, policy=either)
+    Membership.objects.create(user=person, group=factories.a_group("staff"), source="by hand", since=timezone.now())
     person.refresh_from_db()
     device = factories.a_device(person, now=timezone.now())
-    for resource in (inner, open_to_all):
+    for resource in (inner, open_to_all, to_staff_too):
         factories.a_grant(person, resource, [device], reviewer=bob, now=timezone.now())
     page = as_dave.get(f"{CHANGE}{held.pk}/change/").text
     assert "Twelve: Inner" in page
