@@ -27,6 +27,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.expire_due,
     lifecycle.lapse_due,
     lifecycle.free_addresses,
+    lifecycle.forget_logout_tokens,
     lock_down.give_up,
     alarms.judge,
 )

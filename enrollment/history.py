@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from enrollment.values import Facts, GrantFacts
+from enrollment.values import Facts, GrantFacts, Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class World:
 
     VERBS: ClassVar[tuple[str, ...]] = (
         "user.signed_in",
+        "user.signed_out",
         "user.disabled",
         "user.enabled",
         "user.regrouped",
@@ -70,7 +71,7 @@ class World:
     def __init__(self) -> None:
         self._disabled: set[int] = set()
         self._retired: set[int] = set()
-        self._proven: dict[int, datetime] = {}
+        self._proofs: dict[int, dict[int, Proof]] = defaultdict(dict)  # of a user, by their number
         self._groups: dict[int, frozenset[int]] = {}
         self._states: dict[int, str] = {}
         self._grants: dict[int, GrantFacts] = {}
@@ -111,7 +112,7 @@ class World:
     def _facts(self, device: dict[str, Any], resource_id: int, user_id: int) -> Facts:
         return Facts(
             user_is_active=user_id not in self._disabled,
-            proven_at=self._proven.get(user_id),
+            proofs=tuple(self._proofs[user_id].values()),
             device_id=device["id"],
             device_owner_id=device["owner"],
             device_state=self.state_of(device["id"]),
@@ -123,14 +124,23 @@ class World:
     def _user_signed_in(self, data: dict[str, Any]) -> None:
         self._groups[data["user"]] = frozenset(data["group_ids"])
         if data["auth_time"]:
-            proven = datetime.fromisoformat(data["auth_time"])
-            self._proven[data["user"]] = max(proven, self._proven.get(data["user"], proven))
+            proof = Proof(datetime.fromisoformat(data["auth_time"]), is_mfa=data.get("is_mfa", False))
+            known = self._proofs[data["user"]]
+            known[data.get("proof", -len(known))] = proof  # older logs do not number them
+
+    def _user_signed_out(self, data: dict[str, Any]) -> None:
+        known = self._proofs[data["user"]]
+        for each in data["proofs"]:
+            if each in known:
+                known[each] = replace(known[each], is_open=False)
 
     def _user_regrouped(self, data: dict[str, Any]) -> None:
         self._groups[data["user"]] = frozenset(data["group_ids"])
 
     def _user_disabled(self, data: dict[str, Any]) -> None:
         self._disabled.add(data["user"])
+        if data.get("ends_proofs"):
+            self._proofs.pop(data["user"], None)
 
     def _user_enabled(self, data: dict[str, Any]) -> None:
         self._disabled.discard(data["user"])
@@ -159,6 +169,8 @@ class World:
             starts_at=datetime.fromisoformat(data["starts_at"]),
             ends_at=datetime.fromisoformat(data["ends_at"]),
             session_length=data["session_length"],
+            needs_mfa=data.get("needs_mfa", False),
+            ends_at_logout=data.get("ends_at_logout", False),
             requesters=frozenset(data["requesters"]),
         )
 

@@ -66,8 +66,15 @@ def account_is_active(facts: Facts, grant: GrantFacts) -> Until:
 def identity_is_fresh(facts: Facts, grant: GrantFacts) -> Until:
     if grant.session_length is None:
         return Until(FOREVER, "")
-    otherwise = "The sign-in is too old for this resource. Sign in again."
-    return Until(_later(facts.proven_at, grant.session_length) if facts.proven_at else NEVER, otherwise)
+    strong = [proof for proof in facts.proofs if proof.is_mfa or not grant.needs_mfa]
+    enough = [proof.at for proof in strong if proof.is_open or not grant.ends_at_logout]
+    if enough:
+        return Until(_later(max(enough), grant.session_length), "The sign-in is too old for this resource. Sign in again.")
+    if strong:
+        return Until(NEVER, "Access to this resource ends with signing out. Sign in again.")
+    if facts.proofs:
+        return Until(NEVER, "This resource asks for a second factor. Sign in again, with one.")
+    return Until(NEVER, "This resource asks for a recent sign-in. Sign in again.")
 
 
 def subject_is_still_eligible(facts: Facts, grant: GrantFacts) -> Until:

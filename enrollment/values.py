@@ -17,8 +17,19 @@ class GrantFacts:
     starts_at: datetime
     ends_at: datetime
     is_open: bool = True  # neither revoked nor found expired
-    session_length: int | None = None
+    session_length: int | None = None  # how old the proof of identity may be; None: nobody asks
+    needs_mfa: bool = False
+    ends_at_logout: bool = False
     requesters: frozenset[int] = frozenset()  # groups that may have it; none: everybody
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That somebody proved who they are: when, whether with several factors, and whether in a session that nobody has ended."""
+
+    at: datetime
+    is_mfa: bool = False
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,7 @@ class Facts:
     """All that matters to whether one device may reach one resource."""
 
     user_is_active: bool
-    proven_at: datetime | None
+    proofs: tuple[Proof, ...]  # those that could matter, in any order
     device_id: int
     device_owner_id: int
     device_state: str

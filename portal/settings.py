@@ -36,6 +36,8 @@ OIDC_SCOPES = words("LYCHGATE_OIDC_SCOPES", "profile,email")
 OIDC_GROUPS_CLAIM = text("LYCHGATE_OIDC_GROUPS_CLAIM", "groups")
 OIDC_GROUP_PREFIX = text("LYCHGATE_OIDC_GROUP_PREFIX", "oidc:")  # before each group of the claim: none takes a local one's place
 OIDC_MAX_AGE = whole("LYCHGATE_OIDC_MAX_AGE", 0) or None  # seconds; with it, a provider that sends no auth_time is refused
+OIDC_MFA_AMR = words("LYCHGATE_OIDC_MFA_AMR", "mfa")  # what the provider says in amr, or in acr, of a sign-in with more than one factor
+OIDC_MFA_ACR = words("LYCHGATE_OIDC_MFA_ACR")
 OIDC_ORIGINS = words("LYCHGATE_OIDC_ORIGINS")  # more origins that signing in leads through, where the issuer's is not all
 
 # SCIM: how the provider tells of people and groups between sign-ins. Without a token there is no such address.

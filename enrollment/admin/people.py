@@ -52,7 +52,7 @@ class ProofInline(Frozen, Inline):
     """The sign-ins that the provider vouched for; `sid` and the like stay out of sight."""
 
     model = IdentityProof
-    readonly_fields = ("auth_time", "acr", "amr", "recorded_at", "withdrawn_at")
+    readonly_fields = ("auth_time", "is_mfa", "acr", "amr", "recorded_at", "signed_out_at", "withdrawn_at")
     fields = (readonly_fields,)
     ordering = ["-auth_time"]
     extra = 0

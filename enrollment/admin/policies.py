@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import clock, lifecycle
 from enrollment.admin.estate import EstateAdmin
 from enrollment.admin.mixins import Frozen, Inline, viewer
-from enrollment.admin_forms.policy import DURATIONS, EMERGENCIES, STAGES, PolicyForm
+from enrollment.admin_forms.policy import DURATIONS, EMERGENCIES, PROOFS, STAGES, PolicyForm
 from enrollment.durations import exact
 from enrollment.models import AccessPolicy, PolicyVersion, User
 
@@ -22,7 +22,7 @@ class VersionInline(Frozen, Inline):
     """What the terms were, newest first."""
 
     model = PolicyVersion
-    readonly_fields = ("number", "created_at", "created_by", "who_agrees", "who_asks", "times", "emergencies")
+    readonly_fields = ("number", "created_at", "created_by", "who_agrees", "who_asks", "times", "proofs", "emergencies")
     fields = (readonly_fields,)
     ordering = ["-number"]
     extra = 0
@@ -43,6 +43,13 @@ class VersionInline(Frozen, Inline):
     def times(self, version: PolicyVersion) -> str:
         given = [(name, getattr(version, name)) for name in DURATIONS]
         return "\n".join(f"{name.replace('_', ' ')}: {exact(seconds)}" for name, seconds in given if seconds)
+
+    @admin.display(description=_("proof of identity"))
+    def proofs(self, version: PolicyVersion) -> str:
+        if version.session_length is None:
+            return gettext("none asked for")
+        asked = [(version.needs_mfa, gettext("second factor")), (version.ends_at_logout, gettext("pauses with signing out"))]
+        return "\n".join(words for is_asked, words in asked if is_asked) or gettext("any sign-in")
 
     @admin.display(description=_("emergency access"))
     def emergencies(self, version: PolicyVersion) -> str:
@@ -65,6 +72,7 @@ class AccessPolicyAdmin(EstateAdmin):
         (_("Who must agree"), {"fields": [(f"group_{number}", f"need_{number}") for number in STAGES]}),
         (_("Who may ask"), {"fields": ["requesters"]}),
         (_("Times"), {"fields": list(DURATIONS)}),
+        (_("Proof of identity"), {"fields": list(PROOFS)}),
         (_("Emergency access"), {"fields": list(EMERGENCIES)}),
     ]
 

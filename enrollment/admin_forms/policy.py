@@ -22,8 +22,9 @@ else:
 
 STAGES = (1, 2, 3)
 DURATIONS = ("time_to_answer", "longest_grant", "rolling_total", "rolling_window", "session_length")
+PROOFS = ("needs_mfa", "ends_at_logout")
 EMERGENCIES = ("break_glass_longest", "break_glass_by")
-TERMS = (*(f"{what}_{number}" for number in STAGES for what in ("group", "need")), "requesters", *DURATIONS, *EMERGENCIES)
+TERMS = (*(f"{what}_{number}" for number in STAGES for what in ("group", "need")), "requesters", *DURATIONS, *PROOFS, *EMERGENCIES)
 
 
 class PolicyForm(PolicyModelForm):
@@ -54,7 +55,18 @@ class PolicyForm(PolicyModelForm):
     session_length = DurationField(
         label=_("Session length"),
         required=False,
-        help_text=_("Access pauses when the sign-in is older than this. Empty: it never pauses for that."),
+        help_text=_("Access pauses when the sign-in is older than this, until they sign in again. Empty: it never pauses for that."),
+    )
+    needs_mfa = forms.BooleanField(
+        label=_("Only a sign-in with a second factor counts"),
+        required=False,
+        help_text=_("As the identity provider says in amr or acr. Needs a session length."),
+    )
+    ends_at_logout = forms.BooleanField(
+        label=_("Access pauses with signing out"),
+        required=False,
+        initial=True,
+        help_text=_("Here, or at the identity provider where it tells us. Matters where there is a session length."),
     )
 
     break_glass_longest = DurationField(
@@ -93,7 +105,7 @@ class PolicyForm(PolicyModelForm):
         given = self.cleaned_data
         stages = [(given[f"group_{number}"], given[f"need_{number}"] or 1) for number in STAGES if given[f"group_{number}"]]
         groups = {name: list(given[name]) for name in ("requesters", "break_glass_by")}
-        return {"stages": stages, **groups, **{name: given[name] for name in (*DURATIONS, "break_glass_longest")}}
+        return {"stages": stages, **groups, **{name: given[name] for name in (*DURATIONS, *PROOFS, "break_glass_longest")}}
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
@@ -116,6 +128,8 @@ class PolicyForm(PolicyModelForm):
             self.add_error("rolling_total", _("The rolling total must cover the longest grant."))
         if total and window and window < total:
             self.add_error("rolling_window", _("The window must be at least as long as the total in it."))
+        if given.get("needs_mfa") and not given.get("session_length") and "session_length" not in self.errors:
+            self.add_error("session_length", _("Say how old the sign-in with a second factor may be."))
         emergency = given.get("break_glass_longest")
         if emergency and longest and emergency > longest:
             self.add_error("break_glass_longest", _("Emergency access must not last longer than the longest grant."))
@@ -128,7 +142,7 @@ def _terms_of(policy: AccessPolicy) -> dict[str, Any]:
     version = policy.current
     if version is None:
         return {}
-    found: dict[str, Any] = {name: getattr(version, name) for name in (*DURATIONS, "break_glass_longest")}
+    found: dict[str, Any] = {name: getattr(version, name) for name in (*DURATIONS, *PROOFS, "break_glass_longest")}
     found |= {"requesters": list(version.requesters.all()), "break_glass_by": list(version.break_glass_by.all())}
     for number, stage in zip(STAGES, version.stages.all(), strict=False):
         found |= {f"group_{number}": stage.group_id, f"need_{number}": stage.need}

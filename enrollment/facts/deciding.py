@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 
 from enrollment.models import Device, Grant, IdentityProof, Membership, Pep, Placement, PolicyVersion, Resource, User
 from enrollment.models.devices import condition_of
-from enrollment.values import DeviceFacts, Facts, GrantFacts, Pair, PepFacts, PlacementFacts
+from enrollment.values import DeviceFacts, Facts, GrantFacts, Pair, PepFacts, PlacementFacts, Proof
 
 MOST_GRANTS = 200  # of one person for one resource; the ones that end last
 PAIR_COLUMNS = (
@@ -32,6 +32,9 @@ PAIR_COLUMNS = (
     "devices__owner_id",
     "devices__owner__is_active",
     "devices__lost_at",
+    "session_length",
+    "needs_mfa",
+    "ends_at_logout",
 )
 
 
@@ -44,13 +47,13 @@ def facts_of_all(pairs: Sequence[tuple[Device, Resource]], now: datetime) -> dic
     """Read the same for many pairs, by the numbers of device and resource, in a constant number of queries."""
     owners = {device.owner_id for device, _resource in pairs}
     active = set(User.objects.filter(pk__in=_few(owners), is_active=True).values_list("pk", flat=True))
-    proofs, groups, grants = _latest_proofs(owners), _groups(owners), _grants_about(pairs)
+    proofs, groups, grants = _proofs(owners), _groups(owners), _grants_about(pairs)
     found = {}
     for device, resource in pairs:
         theirs = [each for each in grants[resource.pk] if each.user_id == device.owner_id or device.pk in each.device_ids]
         found[device.pk, resource.pk] = Facts(
             user_is_active=device.owner_id in active,
-            proven_at=proofs.get(device.owner_id),
+            proofs=proofs[device.owner_id],
             device_id=device.pk,
             device_owner_id=device.owner_id,
             device_state=device.condition,
@@ -80,16 +83,16 @@ def for_pep(pep: Pep, now: datetime, devices: Iterable[int] | None = None) -> Pe
         _placement_facts(each) for each in placed.select_related("resource").prefetch_related("resource__ports").order_by("resource_id")
     ]
     owners = {row[12] for row in rows}
-    proofs, groups, terms = _latest_proofs(owners), _groups(owners), _terms({row[4] for row in rows})
+    proofs, groups, requesters = _proofs(owners), _groups(owners), _requesters({row[4] for row in rows})
     together = defaultdict(list)
     for row in rows:
         together[row[6], row[5]].append(row)
     pairs = []
     for (device_id, slug), same in together.items():
         first = same[0]
-        grants = tuple(GrantFacts(r[0], r[1], frozenset({device_id}), r[2], r[3], True, *terms[r[4]]) for r in same)  # noqa: FBT003 - only open ones
+        grants = tuple(_open_grant(row, device_id, requesters[row[4]]) for row in same)
         device = _device_of(first)
-        facts = Facts(first[13], proofs.get(first[12]), device_id, first[12], device.state, False, groups[first[12]], grants)  # noqa: FBT003 - not retired
+        facts = Facts(first[13], proofs[first[12]], device_id, first[12], device.state, False, groups[first[12]], grants)  # noqa: FBT003 - not retired
         pairs.append(Pair(device, slug, facts, tuple(grant.id for grant in grants)))
     return PepFacts(tuple(placements), tuple(pairs))
 
@@ -102,6 +105,10 @@ def device_facts(device: Device) -> DeviceFacts:
 def _device_of(row: tuple[Any, ...]) -> DeviceFacts:
     key, v4, v6 = str(row[9]), _v4(row[10]), _v6(row[11])
     return DeviceFacts(row[6], row[12], row[7], condition_of(row[8], row[14]), key, v4, v6)
+
+
+def _open_grant(row: tuple[Any, ...], device_id: int, requesters: frozenset[int]) -> GrantFacts:
+    return GrantFacts(row[0], row[1], frozenset({device_id}), row[2], row[3], True, row[15], row[16], row[17], requesters)  # noqa: FBT003 - none other are read
 
 
 def _grants_about(pairs: Sequence[tuple[Device, Resource]]) -> dict[int, list[GrantFacts]]:
@@ -126,7 +133,9 @@ def _grant_facts(grant: Grant) -> GrantFacts:
         starts_at=grant.starts_at,
         ends_at=grant.ends_at,
         is_open=grant.state in Grant.OPEN,
-        session_length=grant.policy_version.session_length,
+        session_length=grant.session_length,
+        needs_mfa=grant.needs_mfa,
+        ends_at_logout=grant.ends_at_logout,
         requesters=frozenset(group.pk for group in grant.policy_version.requesters.all()),
     )
 
@@ -145,9 +154,14 @@ def _placement_facts(placement: Placement) -> PlacementFacts:
     )
 
 
-def _latest_proofs(users: Iterable[int]) -> dict[int, datetime]:
-    proofs = IdentityProof.objects.filter(user__in=_few(users), withdrawn_at=None)
-    return dict(proofs.order_by().values("user").annotate(latest=Max("auth_time")).values_list("user", "latest"))
+def _proofs(users: Iterable[int]) -> dict[int, tuple[Proof, ...]]:
+    """Return the latest proof of each kind."""
+    proofs = IdentityProof.objects.filter(user__in=_few(users), withdrawn_at=None).order_by()
+    kinds = proofs.annotate(is_open=Q(signed_out_at=None)).values_list("user", "is_mfa", "is_open").annotate(latest=Max("auth_time"))
+    found: dict[int, tuple[Proof, ...]] = defaultdict(tuple)
+    for user, is_mfa, is_open, latest in kinds:
+        found[user] += (Proof(latest, is_mfa, is_open),)
+    return found
 
 
 def _groups(users: Iterable[int]) -> dict[int, frozenset[int]]:
@@ -157,9 +171,9 @@ def _groups(users: Iterable[int]) -> dict[int, frozenset[int]]:
     return defaultdict(frozenset, {user: frozenset(groups) for user, groups in found.items()})
 
 
-def _terms(versions: Iterable[int]) -> dict[int, tuple[int | None, frozenset[int]]]:
+def _requesters(versions: Iterable[int]) -> dict[int, frozenset[int]]:
     rows = PolicyVersion.objects.filter(pk__in=list(versions)).prefetch_related("requesters")
-    return {row.pk: (row.session_length, frozenset(group.pk for group in row.requesters.all())) for row in rows}
+    return {row.pk: frozenset(group.pk for group in row.requesters.all()) for row in rows}
 
 
 def _few(users: Iterable[int]) -> list[int]:

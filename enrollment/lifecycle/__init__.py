@@ -19,6 +19,7 @@ from enrollment.lifecycle.outcomes import Conflict, Refused
 from enrollment.lifecycle.people import disable_user, enable_user, sign_in
 from enrollment.lifecycle.requests import cancel_request, request_access
 from enrollment.lifecycle.reviews import approve, deny
+from enrollment.lifecycle.sessions import forget_logout_tokens, keep_key, sign_out, sign_out_by_provider
 
 __all__ = [
     "Conflict",
@@ -43,7 +44,9 @@ __all__ = [
     "enrol_device",
     "estate_changed",
     "expire_due",
+    "forget_logout_tokens",
     "free_addresses",
+    "keep_key",
     "lapse_due",
     "new_policy_version",
     "provision_group",
@@ -60,5 +63,7 @@ __all__ = [
     "revoke",
     "rotate_key",
     "sign_in",
+    "sign_out",
+    "sign_out_by_provider",
     "suspend_device",
 ]

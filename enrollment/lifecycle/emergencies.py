@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from enrollment import audit, facts, notices, policy
 from enrollment.lifecycle import told
+from enrollment.lifecycle.bounds import strictest
 from enrollment.lifecycle.delegations import hold_delegation
 from enrollment.lifecycle.grants import Ended, end_with_what_follows, tell_ended
 from enrollment.lifecycle.outcomes import IN_DOUBT, Refused, conflict_over_review, refuse_if
@@ -126,6 +127,7 @@ def _grant(request: AccessRequest, version: PolicyVersion, devices: Sequence[Dev
         created_at=now,
         is_break_glass=True,
         review_due=True,
+        **strictest([version]),
     )
     grant.devices.set(devices)
     return grant

@@ -34,6 +34,8 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     rolling_total: int,
     rolling_window: int,
     session_length: int | None,
+    needs_mfa: bool = False,
+    ends_at_logout: bool = True,
     break_glass_longest: int | None = None,
     break_glass_by: Iterable[Group] = (),
 ) -> PolicyVersion:
@@ -48,18 +50,16 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     _insist_on_sound_terms(stages, {**terms, "session_length": session_length, "longest_emergency_access": break_glass_longest})
     AccessPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
     current = policy.current
-    optional = {"session_length": session_length, "break_glass_longest": break_glass_longest}
+    proof = {"session_length": session_length, "needs_mfa": needs_mfa, "ends_at_logout": ends_at_logout}
+    refuse_if(needs_mfa and session_length is None, "Say how old the sign-in with a second factor may be.", field="session_length")
+    optional = {**proof, "break_glass_longest": break_glass_longest}
     version = PolicyVersion.objects.create(
         policy=policy, number=(current.number if current else 0) + 1, created_by=actor, **optional, **terms
     )
     version.requesters.set(requesters)
     version.break_glass_by.set(break_glass_by)
     Stage.objects.bulk_create([Stage(version=version, position=at, group=group, need=need) for at, (group, need) in enumerate(stages, 1)])
-    members = Membership.objects.filter(group__in=[group for group, _need in stages]).values("user")
-    # Locked before their groups are read, or flags of before a sign-in at the same moment would be written over its own.
-    for member in User.objects.select_for_update(no_key=True).filter(pk__in=members, is_staff=False).order_by("pk"):
-        set_flags(member)
-        member.save(update_fields=["is_staff", "is_superuser", "is_auditor"])
+    _open_the_admin([group for group, _need in stages])
     data = {
         "policy": policy.pk,
         "number": version.number,
@@ -71,6 +71,15 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     }
     audit.append("policy.changed", actor=actor, subject=policy, data=data, now=now)
     return version
+
+
+def _open_the_admin(groups: Sequence[Group]) -> None:
+    """Let in the members of groups that must agree from now on."""
+    members = Membership.objects.filter(group__in=groups).values("user")
+    # Locked before their groups are read, or flags of before a sign-in at the same moment would be written over its own.
+    for member in User.objects.select_for_update(no_key=True).filter(pk__in=members, is_staff=False).order_by("pk"):
+        set_flags(member)
+        member.save(update_fields=["is_staff", "is_superuser", "is_auditor"])
 
 
 @transaction.atomic

@@ -11,19 +11,18 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group
-from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from enrollment import audit, facts
+from enrollment.lifecycle import sessions
 from enrollment.lifecycle.delegations import delegations_of, end_early, tell_ended
 from enrollment.lifecycle.device_states import retire_all, tell_retired
 from enrollment.lifecycle.grants import end_for_good, tell_revoked
 from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
-from enrollment.models import AccessRequest, Device, Grant, IdentityProof, Membership, User
+from enrollment.models import AccessRequest, BrowserSession, Device, Grant, IdentityProof, Membership, User
 from enrollment.signals import nudge
 
 SOURCE = "oidc"
@@ -42,12 +41,21 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
     auth_time: datetime | None,
     acr: str = "",
     amr: Iterable[str] = (),
+    is_mfa: bool = False,
     sid: str = "",
+    issued_at: datetime | None = None,
+    browser: int | None = None,
     now: datetime,
-) -> None:
-    """Take over what the provider says about somebody who has just proved who they are. `groups` None: it says nothing."""
+) -> BrowserSession:
+    """Take over what the provider says about somebody who has just proved who they are, and return the browser they did it in.
+
+    `groups` None: it says nothing. `issued_at`: when it said so; refused if it ended that session later than this.
+    `browser`: the number that an earlier sign-in here returned.
+    """
     locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
+    sessions.insist_on_no_later_logout(user.subject, sid[:255], issued_at or now)
+    here = sessions.browser_of(user, browser, sid, now)
     user.name, user.email = _shown(name)[:150], _shown(email)[:254]
     before = _group_ids(user)
     if groups is not None:
@@ -56,14 +64,24 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
     user.last_login = now
     user.save(update_fields=["name", "email", "last_login", "is_staff", "is_superuser", "is_auditor"])
     proven = min(auth_time, now) if auth_time else None  # a provider's clock that is ahead proves nothing about the future
-    if proven:
-        IdentityProof.objects.create(user=user, auth_time=proven, acr=acr[:255], amr=list(amr), sid=sid[:255], recorded_at=now)
+    proof = _proof(here, proven, acr=acr, amr=amr, is_mfa=is_mfa, now=now) if proven else None
     after = _group_ids(user)
     named = list(Group.objects.filter(pk__in=after).order_by("name").values_list("name", flat=True))
-    data = {"user": user.pk, "auth_time": proven, "acr": acr, "amr": list(amr), "group_ids": sorted(after), "groups": named}
+    data = {
+        "user": user.pk,
+        "auth_time": proven,
+        "proof": proof.pk if proof else None,
+        "acr": acr,
+        "amr": list(amr),
+        "is_mfa": is_mfa,
+        "browser": here.pk,
+        "group_ids": sorted(after),
+        "groups": named,
+    }
     audit.append("user.signed_in", actor=user, subject=user, data=data, now=now)
     if proven or before != after:
         nudge(peps_of_user(user), devices=devices_of_user(user))
+    return here
 
 
 @transaction.atomic
@@ -84,13 +102,14 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     if not was_active and not takes_over and not (leaves and _has_something_left(user, now)):
         raise conflict_told(user, "The account", {"user.disabled": "disabled"})
     peps = peps_of_user(user)
-    _end_sessions(user)
+    _end_sessions(user, now)
     retired = retire_all(user, actor=actor, now=now) if leaves else []  # devices before requests, as retiring one does
     withdrawn = withdraw(AccessRequest.objects.filter(requester=user, state=AccessRequest.State.PENDING), now=now)
     grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN).order_by("pk")) if leaves else []
     ended = end_for_good(grants, actor=actor, reason="left", now=now)
     lent = [each for each in delegations_of(user, now) if end_early(each, actor=actor, now=now)] if leaves else []
-    data = {"user": user.pk, "leaves": leaves, "source": source, "from": "active" if was_active else "disabled", "to": "disabled"}
+    state = {"from": "active" if was_active else "disabled", "to": "disabled"}
+    data = {"user": user.pk, "leaves": leaves, "source": source, **state, "ends_proofs": True}
     audit.append("user.disabled", actor=actor, subject=user, data=data, now=now)
     tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
     tell_revoked(ended, actor=actor, now=now)
@@ -140,12 +159,19 @@ def _group_ids(user: User) -> frozenset[int]:
     return frozenset(user.memberships.values_list("group_id", flat=True))
 
 
-def _end_sessions(user: User) -> None:
-    """End every session: a new unusable password breaks their seal wherever they are kept, and the rows go too."""
+def _proof(browser: BrowserSession, proven: datetime, *, acr: str, amr: Iterable[str], is_mfa: bool, now: datetime) -> IdentityProof:
+    said = {"acr": acr[:255], "amr": list(amr), "is_mfa": is_mfa, "sid": browser.sid}
+    return IdentityProof.objects.create(user=browser.user, browser=browser, auth_time=proven, recorded_at=now, **said)
+
+
+def _end_sessions(user: User, now: datetime) -> None:
+    """End every session: a new unusable password breaks their seal wherever they are kept, and the rows go too.
+
+    Whoever is let in again proves anew who they are.
+    """
     user.set_unusable_password()
     user.save(update_fields=["password"])
-    own = [session.pk for session in Session.objects.iterator() if session.get_decoded().get(SESSION_KEY) == str(user.pk)]
-    Session.objects.filter(pk__in=own).delete()
+    sessions.end_all(user, now=now)
 
 
 def _shown(text: str) -> str:

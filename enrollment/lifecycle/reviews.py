@@ -14,6 +14,7 @@ from django.db import transaction
 from enrollment import audit, facts, notices, policy
 from enrollment.facts.asking import asking_again
 from enrollment.lifecycle import told
+from enrollment.lifecycle.bounds import strictest
 from enrollment.lifecycle.delegations import hold_delegation
 from enrollment.lifecycle.outcomes import IN_DOUBT, Refused, conflict_over_request, conflict_over_seat, refuse_if
 from enrollment.lifecycle.reach import peps_of_resource
@@ -160,6 +161,7 @@ def _grant(request: AccessRequest, devices: list[Device], seconds: int, reviewer
         starts_at=starts_at,
         ends_at=starts_at + timedelta(seconds=seconds),
         created_at=now,
+        **strictest([request.policy_version, request.resource.policy.current]),
     )
     grant.devices.set(devices)
     return grant

@@ -9,12 +9,14 @@ from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion
 from enrollment.models.log import AuditEvent, AuditHead
 from enrollment.models.notices import Notice
 from enrollment.models.people import IdentityProof, Membership, User, username_for
+from enrollment.models.sessions import BrowserSession, LogoutToken
 
 __all__ = [
     "AccessPolicy",
     "AccessRequest",
     "AuditEvent",
     "AuditHead",
+    "BrowserSession",
     "Delegation",
     "Device",
     "DeviceKey",
@@ -24,6 +26,7 @@ __all__ = [
     "HeldChange",
     "IdentityProof",
     "LatestMoment",
+    "LogoutToken",
     "Membership",
     "Notice",
     "Pep",

@@ -187,6 +187,10 @@ class Grant(models.Model):
     end_reason = models.TextField(max_length=1000, blank=True)
     is_break_glass = models.BooleanField(default=False)
     review_due = models.BooleanField(default=False)  # break-glass: open until a second person has looked
+    # The strictest of the terms that were asked under, and of those of the day it was given.
+    session_length = models.PositiveIntegerField(null=True, blank=True)
+    needs_mfa = models.BooleanField(default=False)
+    ends_at_logout = models.BooleanField(default=False)
 
     objects = GrantQuerySet.as_manager()
 

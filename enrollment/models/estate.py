@@ -88,7 +88,9 @@ class PolicyVersion(models.Model):
     longest_grant = models.PositiveIntegerField(_("longest grant"), default=28800)
     rolling_total = models.PositiveIntegerField(_("rolling total"), default=144000)
     rolling_window = models.PositiveIntegerField(_("rolling window"), default=604800)
-    session_length = models.PositiveIntegerField(_("session length"), null=True, blank=True)
+    session_length = models.PositiveIntegerField(_("session length"), null=True, blank=True)  # None: no proof of identity is asked for
+    needs_mfa = models.BooleanField(_("needs a second factor"), default=False)
+    ends_at_logout = models.BooleanField(_("ends with signing out"), default=True)  # where there is a session length
     break_glass_longest = models.PositiveIntegerField(_("longest emergency access"), null=True, blank=True)  # None: there is none
     break_glass_by = models.ManyToManyField(
         Group, blank=True, related_name="+", verbose_name=_("who may take emergency access")
@@ -104,6 +106,7 @@ class PolicyVersion(models.Model):
             ),
             models.CheckConstraint(condition=Q(rolling_total__gte=F("longest_grant")), name="policy_total_covers_longest"),
             models.CheckConstraint(condition=Q(session_length=None) | Q(session_length__gt=0), name="policy_session_positive"),
+            models.CheckConstraint(condition=Q(needs_mfa=False) | Q(session_length__isnull=False), name="policy_mfa_has_an_age"),
             models.CheckConstraint(
                 condition=Q(break_glass_longest=None) | Q(break_glass_longest__gt=0, break_glass_longest__lte=F("longest_grant")),
                 name="policy_break_glass_short",

@@ -95,9 +95,12 @@ class IdentityProof(models.Model):
     auth_time = models.DateTimeField()
     acr = models.CharField(max_length=255, blank=True)
     amr = models.JSONField(default=list, blank=True)
-    sid = models.CharField(max_length=255, blank=True)
+    is_mfa = models.BooleanField(default=False)  # as the settings read acr and amr on that day
+    sid = models.CharField(max_length=255, blank=True, db_index=True)
+    browser = models.ForeignKey("BrowserSession", null=True, blank=True, on_delete=models.PROTECT, related_name="proofs")
     recorded_at = models.DateTimeField()
-    withdrawn_at = models.DateTimeField(null=True, blank=True)  # a logout that ends session-bound access
+    signed_out_at = models.DateTimeField(null=True, blank=True)  # it counts no longer where terms end with that
+    withdrawn_at = models.DateTimeField(null=True, blank=True)  # it counts no longer anywhere
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["user", "-auth_time"], name="proof_latest")]

@@ -13,13 +13,14 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError
 from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from enrollment import clock
+from enrollment import clock, lifecycle
 from portal.oidc.arrival import arrive
-from portal.oidc.flow import ID_TOKEN_SESSION_KEY, CarefulSession
+from portal.oidc.flow import BROWSER_SESSION_KEY, ID_TOKEN_SESSION_KEY, CarefulSession
 from portal.oidc.refusal import SignInRefused
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,10 @@ class AccountAdapter(DefaultAccountAdapter):
         request.session[ID_TOKEN_SESSION_KEY] = getattr(login, "id_token", "")
         request.session.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
         response: HttpResponse = super().post_login(request, user, **kwargs)
+        browser = getattr(login, "browser", None)
+        request.session[BROWSER_SESSION_KEY] = browser.pk if browser else None
+        if browser is None or not lifecycle.keep_key(browser, str(request.session.session_key)):
+            logout(request)  # the provider, or an admin, ended it while it began
         return response
 
 
@@ -58,7 +63,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return CarefulSession()
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        arrive(sociallogin, now=clock.of(request))
+        arrive(sociallogin, browser=request.session.get(BROWSER_SESSION_KEY), now=clock.of(request))
 
     def on_authentication_error(
         self,

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from enrollment import lifecycle
-from enrollment.models import User
-from portal.oidc.claims import Expected, Identity, identify
+from enrollment.models import BrowserSession, User
+from portal.oidc.claims import Expected, Identity, identify, is_mfa
 from portal.oidc.refusal import SignInRefused
 
 
-def arrive(login: SocialLogin, *, now: datetime) -> User:
-    """Give the login its account, up to date with what the provider says; or refuse."""
+def arrive(login: SocialLogin, *, browser: int | None, now: datetime) -> User:
+    """Give the login its account, up to date with what the provider says, and its browser: the one known here, or a new one; or refuse."""
     expected = Expected(
         issuer=settings.OIDC_ISSUER,
         client_id=settings.OIDC_CLIENT_ID,
@@ -30,15 +30,15 @@ def arrive(login: SocialLogin, *, now: datetime) -> User:
         user = _account(identity)
         if not user.is_active:
             raise SignInRefused("Your account here is disabled. Ask an administrator of this portal.", hint=f"user {user.pk} is not active")
-        _take_over(user, identity, now)
+        login.browser = _take_over(user, identity, browser, now)
     login.user = user
     login.account.uid = user.username
     return user
 
 
-def _take_over(user: User, identity: Identity, now: datetime) -> None:
+def _take_over(user: User, identity: Identity, browser: int | None, now: datetime) -> BrowserSession:
     try:
-        lifecycle.sign_in(
+        return lifecycle.sign_in(
             user,
             groups=None if identity.groups is None else [settings.OIDC_GROUP_PREFIX + group for group in identity.groups],
             name=identity.name,
@@ -46,7 +46,10 @@ def _take_over(user: User, identity: Identity, now: datetime) -> None:
             auth_time=identity.auth_time,
             acr=identity.acr,
             amr=identity.amr,
+            is_mfa=is_mfa(identity, acr=settings.OIDC_MFA_ACR, amr=settings.OIDC_MFA_AMR),
             sid=identity.sid,
+            issued_at=identity.issued_at,
+            browser=browser,
             now=now,
         )
     except lifecycle.Refused as refused:

@@ -7,7 +7,7 @@ that is missing or of another type than the standard's is a refusal, never a def
 https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hmac import compare_digest
@@ -51,6 +51,7 @@ class Identity:
     acr: str
     amr: tuple[str, ...]
     sid: str
+    issued_at: datetime
 
 
 def identify(id_token: Claims, userinfo: Claims | None, expected: Expected, *, now: datetime) -> Identity:
@@ -69,7 +70,13 @@ def identify(id_token: Claims, userinfo: Claims | None, expected: Expected, *, n
         acr=_printable(id_token.get("acr"), LONGEST),
         amr=_amr(id_token.get("amr")),
         sid=_printable(id_token.get("sid"), LONGEST),
+        issued_at=datetime.fromtimestamp(_instant(id_token, "iat"), UTC),
     )
+
+
+def is_mfa(identity: Identity, *, acr: Collection[str], amr: Collection[str]) -> bool:
+    """Return whether the provider said that more than one factor was shown, in a word that the settings name (RFC 8176)."""
+    return identity.acr in acr or not set(amr).isdisjoint(identity.amr)
 
 
 def _check_parties(token: Claims, expected: Expected) -> None:

@@ -4,7 +4,7 @@ from allauth.account.views import account_inactive
 from allauth.socialaccount.views import login_cancelled
 from django.urls import path
 
-from portal.oidc import views
+from portal.oidc import backchannel, views
 
 urlpatterns = [
     path("login/", views.to_sign_in, name="account_login"),
@@ -14,4 +14,5 @@ urlpatterns = [
     path("cancelled/", login_cancelled, name="socialaccount_login_cancelled"),
     path("oidc/login/", views.sign_in, name="oidc_login"),
     path("oidc/login/callback/", views.callback, name="oidc_callback"),
+    path("oidc/logout/", backchannel.receive, name="oidc_backchannel_logout"),
 ]

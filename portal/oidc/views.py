@@ -19,9 +19,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from enrollment import clock, facts
+from enrollment import clock, facts, lifecycle
 from enrollment.models import User
-from portal.oidc.flow import ID_TOKEN_SESSION_KEY, OIDCFlow
+from portal.oidc.flow import BROWSER_SESSION_KEY, ID_TOKEN_SESSION_KEY, OIDCFlow
 from portal.oidc.refusal import SignInRefused
 
 NO_ADMIN = _(
@@ -77,6 +77,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         return render(request, "account/logout.html")
     id_token = request.session.get(ID_TOKEN_SESSION_KEY, "")
     was_signed_in = request.user.is_authenticated
+    if isinstance(request.user, User):
+        lifecycle.sign_out(request.user, request.session.get(BROWSER_SESSION_KEY), now=clock.of(request))
     logout(request)
     farewell = _end_session_endpoint(request) if was_signed_in else ""
     if not farewell:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from enforcement.desired import compile_state
 from enforcement.pep.state import State, from_json, to_json
 from enrollment.policy import decide
-from enrollment.values import DeviceFacts, Facts, GrantFacts, Pair, PepFacts, PlacementFacts
+from enrollment.values import DeviceFacts, Facts, GrantFacts, Pair, PepFacts, PlacementFacts, Proof
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -27,7 +27,7 @@ def make_pair(*grants, resource="fileshare", device=None, **facts):
     device = device or DeviceFacts(1, 7, "laptop", "enrolled", KEY, V4, V6)
     known = {
         "user_is_active": True,
-        "proven_at": NOW,
+        "proofs": (Proof(NOW),),
         "device_id": device.id,
         "device_owner_id": device.owner_id,
         "device_state": device.state,

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from enforcement.models import Alarm, Enforcement, Handshake
 from enrollment import lifecycle
+from enrollment.models import BrowserSession, LogoutToken
 from tests import factories
 
 CONSTRAINTS = {
@@ -51,6 +52,8 @@ def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
         emergency=factories.an_emergency(alice, servers, [laptop]),
         enforcement=Enforcement.objects.get_or_create(grant=grant, device=laptop, pep=pep, defaults={"wanted_at": NOW})[0],
         handshake=Handshake.objects.create(device=laptop, pep=pep, at=NOW),
+        browser=BrowserSession.objects.create(user=erin, key="a-key", began_at=NOW),
+        logout=LogoutToken.objects.create(jti="one", sid="s1", issued_at=NOW, forget_at=NOW),
         alarm=Alarm.objects.create(pep=pep, kind=Alarm.Kind.DRIFT, seen_at=NOW),
     )
 
@@ -96,6 +99,9 @@ BREACHES = {
     "policy_durations_positive": put("version", longest_grant=0),
     "policy_total_covers_longest": put("version", rolling_total=1),
     "policy_session_positive": put("version", session_length=0),
+    "policy_mfa_has_an_age": put("version", needs_mfa=True),
+    "ended_browser_has_no_key": put("browser", ended_at=NOW),
+    "logout_names_somebody": put("logout", sid=""),
     "policy_break_glass_short": put("version", break_glass_longest=8 * 3600 + 1),
     "stage_position_once": again("stage"),
     "stage_needs_somebody": put("stage", need=0),

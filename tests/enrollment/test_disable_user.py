@@ -7,7 +7,7 @@ from django.test import Client
 from enrollment import facts, lifecycle
 from enrollment.models import AuditEvent, Grant
 from enrollment.policy import decide
-from tests.factories import a_device, a_grant, later
+from tests.factories import a_device, a_grant, a_policy, a_resource, later
 
 
 def test_access_stops_at_once_and_returns_when_enabled_again(alice, dave, laptop, fileshare, grant_of_alice, now):
@@ -43,6 +43,9 @@ def test_their_sessions_end_and_nobody_elses(alice, erin, dave, now):
     hers, other = Client(), Client()
     hers.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
     other.force_login(erin, backend="django.contrib.auth.backends.ModelBackend")
+    for person, client in ((alice, hers), (erin, other)):
+        browser = lifecycle.sign_in(person, groups=None, name=person.name, email="", auth_time=now, now=now)
+        assert lifecycle.keep_key(browser, client.session.session_key)
     lifecycle.disable_user(alice, actor=dave, now=now)
     assert [session.get_decoded()["_auth_user_id"] for session in Session.objects.all()] == [str(erin.pk)]
 
@@ -52,6 +55,17 @@ def test_a_session_kept_elsewhere_is_broken_too(alice, dave, now):
     lifecycle.disable_user(alice, actor=dave, now=now)
     lifecycle.enable_user(alice, actor=dave, now=now)
     assert alice.get_session_auth_hash() != before
+
+
+def test_whoever_is_let_in_again_proves_anew_who_they_are(alice, bob, dave, laptop, pep, now):
+    fresh = a_resource("fresh", pep=pep, policy=a_policy("fresh", session_length=600))
+    a_grant(alice, fresh, [laptop], reviewer=bob)
+    assert decide(facts.facts_of(laptop, fresh, now), now)
+    lifecycle.disable_user(alice, actor=dave, now=now)
+    lifecycle.enable_user(alice, actor=dave, now=now)
+    assert "Sign in again" in " ".join(decide(facts.facts_of(laptop, fresh, now), now).reasons)
+    lifecycle.sign_in(alice, groups=None, name="Alice", email="", auth_time=now, now=now)
+    assert decide(facts.facts_of(laptop, fresh, now), now)
 
 
 def test_what_is_erins_stays(alice, erin, bob, dave, fileshare, now):

@@ -66,6 +66,10 @@ def sign_in(cast, _given):
     lifecycle.sign_in(cast.alice, groups=["employees"], name="Alice", email="", auth_time=THEN, now=THEN)
 
 
+def signed_in(cast):
+    return lifecycle.sign_in(cast.alice, groups=None, name="Alice", email="", auth_time=THEN, sid="s1", now=THEN)
+
+
 def new_terms(cast, _given):
     terms = {"time_to_answer": HOUR, "longest_grant": HOUR, "rolling_total": HOUR, "rolling_window": HOUR, "session_length": None}
     stages = [(a_group("employees"), 1)]
@@ -93,6 +97,21 @@ BOTH_REVOKED = [("grant.revoked", "active", "revoked"), ("grant.revoked", "sched
 # For each verb: what there must be before it, what it does, and the events that tell of it.
 TABLE = {
     "sign_in": (None, sign_in, [("user.signed_in", *STILL)]),
+    "sign_out": (
+        signed_in,
+        lambda cast, browser: lifecycle.sign_out(cast.alice, browser.pk, now=THEN),
+        [("user.signed_out", *STILL)],
+    ),
+    "sign_out_by_provider": (
+        signed_in,
+        lambda cast, _: lifecycle.sign_out_by_provider(
+            issuer=cast.alice.issuer, jti="one", subject="", sid="s1", issued_at=THEN, expires_at=THEN, now=THEN
+        ),
+        [("user.signed_out", *STILL)],
+    ),
+    # Books of the portal's own, about which there is nothing to tell:
+    "keep_key": (signed_in, lambda _cast, browser: lifecycle.keep_key(browser, "a-key"), []),
+    "forget_logout_tokens": (None, lambda _cast, _: lifecycle.forget_logout_tokens(now=THEN), []),
     "enrol_device": (None, lambda cast, _: a_device(cast.erin, now=THEN), [("device.enrolled", None, "enrolled")]),
     "approve_device": (
         a_pending_device,

@@ -27,7 +27,7 @@ class History:
     """Verbs by name, each on one of few people, devices and resources; `spice` decides whatever else there is to decide."""
 
     def __init__(self, now):
-        self.now, self.said = now, {}
+        self.now, self.said, self.browsers = now, {}, {}
         self.people = {person.name: person for person in User.objects.all()}
         self.devices = {device.name: device for device in Device.objects.all()}
         self.resources = {resource.slug: resource for resource in Resource.objects.all()}
@@ -99,7 +99,16 @@ class History:
     def sign_in(self, person, _device, _resource, spice):
         groups, ago = ([], GROUPS["alice"], GROUPS["alice"], None)[spice % 4], (0, 0, 300)[spice % 3]
         proven = self.now - timedelta(seconds=ago)
-        lifecycle.sign_in(person, groups=groups, name=person.name, email=person.email, auth_time=proven, now=self.now)
+        said = {"auth_time": proven, "is_mfa": spice % 2 == 1, "browser": self.browsers.get(person.pk) if spice % 5 else None}
+        here = lifecycle.sign_in(person, groups=groups, name=person.name, email=person.email, **said, now=self.now)
+        self.browsers[person.pk] = here.pk
+
+    def sign_out(self, person, _device, _resource, _spice):
+        lifecycle.sign_out(person, self.browsers.get(person.pk), now=self.now)
+
+    def end_all_there(self, person, _device, _resource, spice):
+        said = {"jti": f"{self.now}", "subject": person.subject, "sid": "", "issued_at": self.now - timedelta(seconds=1 + spice)}
+        lifecycle.sign_out_by_provider(issuer=person.issuer, **said, expires_at=self.now, now=self.now)
 
     def regroup(self, person, _device, _resource, spice):
         group = Group.objects.get(name="employees")
@@ -109,15 +118,17 @@ class History:
         lifecycle.retire_resource(resource, actor=None, now=self.now)
 
     def new_terms(self, _person, _device, resource, spice):
-        a_policy(f"policy of {resource.slug}", session_length=(None, 300, 7200)[spice % 3], now=self.now)
+        session = (None, 300, 7200)[spice % 3]
+        proof = {"needs_mfa": bool(session and spice % 2), "ends_at_logout": spice % 4 < 2}
+        a_policy(f"policy of {resource.slug}", session_length=session, **proof, now=self.now)
 
     def keep_house(self, _person, _device, _resource, _spice):
         for keep in (lifecycle.activate_due, lifecycle.expire_due, lifecycle.lapse_due, lifecycle.free_addresses):
             keep(now=self.now)
 
 
-MANY = ("grant",) * 6 + ("sign_in", "suspend", "resume", "revoke", "keep_house", "regroup") * 2
-FEW = ("lose", "find", "rotate", "retire", "disable", "enable", "retire_resource", "new_terms")
+MANY = ("grant",) * 6 + ("sign_in", "sign_out", "suspend", "resume", "revoke", "keep_house", "regroup") * 2
+FEW = ("end_all_there", "lose", "find", "rotate", "retire", "disable", "enable", "retire_resource", "new_terms")
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([0, 0, 1, 1, 30, 30, 60, 299, 300, HOUR]),
@@ -137,6 +148,7 @@ EACH_ONCE = [  # whatever chance does: each verb while it matters, and its contr
     *((1, "grant", *LAPTOP), (1, "grant", *HERS), (1, "grant", "Alice", "phone", "fresh", 0)),
     (1, "grant", "Alice", "laptop", "members", 4),
     *((1, verb, *LAPTOP) for verb in ("suspend", "resume", "lose", "rotate", "resume", "lose", "find", "disable", "enable", "new_terms")),
+    *((1, "sign_in", "Alice", "phone", "fresh", 1), (1, "sign_out", "Alice", "phone", "fresh", 0), (1, "end_all_there", *LAPTOP)),
     *((299, "sign_in", "Alice", "phone", "fresh", 1), (60, "sign_in", *HERS), (1, "sign_in", "Erin", "hers", "members", 1)),
     *((1, "regroup", "Erin", "hers", "members", spice) for spice in (0, 1, 0, 1)),
     *((1, "disable", "Erin", "hers", "members", 1), (1, "enable", *HERS), (1, "revoke", *LAPTOP), (1, "grant", *LAPTOP)),

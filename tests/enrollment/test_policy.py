@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from enrollment.policy import FOREVER, RULES, Allow, Deny, decide, seconds_in_words
-from enrollment.values import Facts, GrantFacts
+from enrollment.values import Facts, GrantFacts, Proof
 from tests.factories import HOUR, NOW, later
 
 GRANT = GrantFacts(id=1, user_id=7, device_ids=frozenset({5}), starts_at=later(-HOUR), ends_at=later(HOUR))
-FACTS = Facts(user_is_active=True, proven_at=NOW, device_id=5, device_owner_id=7, device_state="enrolled", grants=(GRANT,))
+FACTS = Facts(user_is_active=True, proofs=(Proof(NOW),), device_id=5, device_owner_id=7, device_state="enrolled", grants=(GRANT,))
 
 
 def with_grants(*grants, **facts):
@@ -57,8 +57,8 @@ def test_a_grant_holds_from_its_start_and_not_a_moment_earlier():
         ({"device_id": 6}, "other devices"),
         ({"resource_is_retired": True}, "resource is retired"),
         ({"grants": (replace(GRANT, is_open=False),)}, "Access was ended"),
-        ({"grants": (replace(GRANT, session_length=60),), "proven_at": None}, "Sign in again"),
-        ({"grants": (replace(GRANT, session_length=60),), "proven_at": later(-60)}, "Sign in again"),
+        ({"grants": (replace(GRANT, session_length=60),), "proofs": ()}, "Sign in again"),
+        ({"grants": (replace(GRANT, session_length=60),), "proofs": (Proof(later(-60)),)}, "Sign in again"),
         ({"grants": (replace(GRANT, requesters=frozenset({3})),)}, "left the groups"),
         ({"grants": (replace(GRANT, requesters=frozenset({3})),), "user_groups": frozenset({4})}, "left the groups"),
     ],
@@ -73,11 +73,44 @@ def test_all_broken_rules_are_named():
 
 
 def test_terms_without_a_session_length_ask_for_no_proof():
-    check_allows(replace(FACTS, proven_at=None), until=later(HOUR))
+    check_allows(replace(FACTS, proofs=()), until=later(HOUR))
 
 
 def test_the_earliest_deadline_within_a_grant_wins():
-    check_allows(with_grants({"session_length": 600}, proven_at=later(-60)), until=later(540))
+    check_allows(with_grants({"session_length": 600}, proofs=(Proof(later(-60)),)), until=later(540))
+
+
+@pytest.mark.parametrize(
+    ("terms", "proofs", "until"),
+    [
+        ({"needs_mfa": True}, [Proof(later(-60), is_mfa=True)], later(540)),
+        ({"needs_mfa": True}, [Proof(later(-60), is_mfa=True), Proof(later(-10))], later(540)),
+        ({"needs_mfa": True}, [Proof(later(-60))], "asks for a second factor"),
+        ({}, [Proof(later(-60), is_mfa=True), Proof(later(-10))], later(590)),
+        ({"ends_at_logout": True}, [Proof(later(-60)), Proof(later(-10), is_open=False)], later(540)),
+        ({"ends_at_logout": True}, [Proof(later(-10), is_open=False)], "ends with signing out"),
+        ({"ends_at_logout": True, "needs_mfa": True}, [Proof(later(-60)), Proof(later(-10), is_mfa=True, is_open=False)], "signing out"),
+        ({}, [Proof(later(-10), is_open=False)], later(590)),
+        ({}, [], "asks for a recent sign-in"),
+    ],
+)
+def test_terms_say_which_proof_counts(terms, proofs, until):
+    facts = with_grants({"session_length": 600, **terms}, proofs=tuple(proofs))
+    if isinstance(until, str):
+        check_denies(facts, because=until)
+    else:
+        check_allows(facts, until=until)
+
+
+def test_a_grant_with_a_second_factor_and_one_without_give_each_what_is_its_own():
+    """The one without, to 18:00; the one with, to 20:00; ending either never adds (the attack of two grants)."""
+    early = {"ends_at": later(8 * HOUR)}
+    strong = {"ends_at": later(10 * HOUR), "session_length": 12 * HOUR, "needs_mfa": True}
+    weak, both = (Proof(NOW),), (Proof(NOW), Proof(NOW, is_mfa=True))
+    check_allows(with_grants(early, strong, proofs=weak), until=later(8 * HOUR))
+    check_allows(with_grants(early, strong, proofs=both), until=later(10 * HOUR))
+    check_allows(with_grants(early, {**strong, "is_open": False}, proofs=both), until=later(8 * HOUR))
+    check_denies(with_grants({**early, "is_open": False}, strong, proofs=weak), because="second factor")
 
 
 def test_a_session_length_beyond_the_end_of_time_does_not_break():
@@ -112,7 +145,7 @@ def test_a_later_grant_that_could_not_give_access_is_no_reason_to_look_again():
 
 
 def test_the_words_are_about_the_grant_that_should_be_live():
-    facts = with_grants({"session_length": 60}, {"starts_at": later(-9 * HOUR), "ends_at": later(-8 * HOUR)}, proven_at=later(-61))
+    facts = with_grants({"session_length": 60}, {"starts_at": later(-9 * HOUR), "ends_at": later(-8 * HOUR)}, proofs=(Proof(later(-61)),))
     check_denies(facts, because="Sign in again")
 
 

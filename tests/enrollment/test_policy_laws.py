@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from enrollment.policy import Allow, decide
-from enrollment.values import Facts, GrantFacts
+from enrollment.values import Facts, GrantFacts, Proof
 from tests.factories import NOW
 
 moments = st.integers(-5, 15).map(lambda minutes: NOW + timedelta(minutes=minutes))
@@ -31,13 +31,15 @@ def grants(draw):
         ends_at=start + timedelta(minutes=length),
         is_open=draw(mostly_yes),
         session_length=draw(st.sampled_from([None, None, None, 600, 3600])),
+        needs_mfa=draw(st.booleans()),
+        ends_at_logout=draw(st.booleans()),
     )
 
 
 facts = st.builds(
     Facts,
     user_is_active=mostly_yes,
-    proven_at=st.none() | starts,
+    proofs=st.lists(st.builds(Proof, starts, st.booleans(), st.booleans()), max_size=3).map(tuple),
     device_id=st.just(5),
     device_owner_id=st.just(7),
     device_state=mostly_yes.map({True: "enrolled", False: "suspended"}.get),

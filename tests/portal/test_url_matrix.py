@@ -39,6 +39,7 @@ EXPECTED = {
     "accounts/login/": "sign",
     "accounts/oidc/login/": "503 away away away away away",  # no provider is configured here
     "accounts/oidc/login/callback/": "503",
+    "accounts/oidc/logout/": "405",  # the provider's, by POST
     "accounts/*": "200",
     "admin/": "sign sign 200 200 200 sign",
     "admin/login/": "sign 403 away away away 403",
@@ -189,7 +190,8 @@ def test_nothing_can_be_sent_from_another_site(numbers, dave):
     by_cookie = [route for route in ROUTES if not route.startswith(BY_TOKEN)]
     answers = {route: forged.post(filled_in(route, numbers)) for route in by_cookie}
     said = {route: (answer.status_code, "The page was too old" in answer.text) for route, answer in answers.items()}
-    assert said == dict.fromkeys(by_cookie, (403, True))
+    signed = {"accounts/oidc/logout/": (400, False)}  # whoever has no signed token of the provider's gets nothing there
+    assert said == dict.fromkeys(by_cookie, (403, True)) | signed
 
 
 def test_what_goes_by_a_token_knows_no_session(numbers, dave, settings):

@@ -44,6 +44,24 @@ def test_an_admin_makes_a_policy(admin, terms, url, dave):
     assert AuditEvent.objects.filter(verb="policy.changed", actor_id=dave.pk).count() == 1
 
 
+def test_an_admin_says_which_proof_of_identity_counts(admin, terms, url, words):
+    asked = {**terms, "session_length": "8 h", "needs_mfa": "on", "ends_at_logout": "on"}
+    assert admin.post(url("accesspolicy_add"), asked).status_code == 302
+    version = AccessPolicy.objects.get().current
+    assert (version.session_length, version.needs_mfa, version.ends_at_logout) == (28800, True, True)
+    page = words(admin.get(url("accesspolicy_change", version.policy_id)))
+    assert "second factor pauses with signing out" in page
+    admin.post(url("accesspolicy_change", version.policy_id), {**terms, "session_length": "8 h"})
+    version = AccessPolicy.objects.get().current
+    assert (version.number, version.needs_mfa, version.ends_at_logout) == (2, False, False)
+
+
+def test_a_second_factor_of_any_age_is_refused_at_its_field(admin, terms, url):
+    page = admin.post(url("accesspolicy_add"), {**terms, "needs_mfa": "on"})
+    assert page.context["adminform"].form.errors == {"session_length": ["Say how old the sign-in with a second factor may be."]}
+    assert not AccessPolicy.objects.exists()
+
+
 def test_new_terms_are_a_new_version_and_the_old_one_stays(admin, terms, url, words):
     admin.post(url("accesspolicy_add"), terms)
     policy = AccessPolicy.objects.get()
