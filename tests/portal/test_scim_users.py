@@ -116,6 +116,8 @@ def test_who_is_known_already_is_a_409(directory, alice, hers):
 def test_a_deactivation_suspends_in_every_shape_it_is_sent_in(directory, alice, laptop, granted, hers, operation):
     browser = Client()
     browser.force_login(alice)
+    here = lifecycle.sign_in(alice, groups=None, name="Alice", email="", auth_time=None, now=timezone.now())
+    lifecycle.keep_key(here, browser.session.session_key)
     answer = directory.patch(f"Users/{hers}", operation)
     alice.refresh_from_db()
     assert (answer.status_code, answer.body["active"], alice.is_active, alice.disabled_by_source) == (200, False, False, "scim")
