@@ -5,9 +5,13 @@ from django.utils.functional import SimpleLazyObject
 
 from enrollment import clock, facts
 from enrollment.models import User
+from enrollment.views.pauses import pauses
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Tell whether the admin is open to whoever looks."""
+    """Tell whether the admin is open to whoever looks, and which access of theirs pauses for want of a fresh sign-in."""
     user = getattr(request, "user", None)
-    return {"opens_admin": SimpleLazyObject(lambda: isinstance(user, User) and facts.opens_admin(user, clock.of(request)))}
+    return {
+        "opens_admin": SimpleLazyObject(lambda: isinstance(user, User) and facts.opens_admin(user, clock.of(request))),
+        "pauses": SimpleLazyObject(lambda: pauses(user, clock.of(request)) if isinstance(user, User) else ()),
+    }

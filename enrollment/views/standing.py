@@ -16,7 +16,7 @@ from django.db.models import Prefetch, Q, QuerySet
 
 from enrollment import facts
 from enrollment.models import AccessRequest, Grant, User
-from enrollment.views.held import Held, held_back
+from enrollment.views.held import NOTHING, Held, Look, looks
 
 WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
 RECENT = timedelta(days=1)
@@ -38,6 +38,7 @@ class Standing:
     is_settled: bool = True
     is_orphan: bool = False  # it waits, and too few people are left who could answer
     is_emergency: bool = False  # nobody approved it
+    pauses_at: datetime | None = None  # when the sign-in is too old for it, where that is before its end
 
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
@@ -67,19 +68,20 @@ def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
 def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[AccessRequest, Grant | None, Standing]]:
     """Where requests stand, or the grants they became; whom they wait for and what keeps devices out is read for all at once."""
     found = [(request, grant_of(request)) for request in requests]
-    held = held_back([grant for _request, grant in found if grant], now)
+    seen = looks([grant for _request, grant in found if grant], now)
     pending = [request for request, grant in found if not grant and request.state == AccessRequest.State.PENDING]
     groups = facts.groups_that_wait(pending) if pending else {}
     orphans = facts.orphans_among(pending) if pending else frozenset()
     return [
-        (request, grant, of_grant(grant, held.get(grant.pk, ()), now))
+        (request, grant, of_grant(grant, seen.get(grant.pk, NOTHING), now))
         if grant
         else (request, None, of_request(request, now, groups.get(request.pk, ()), is_orphan=request.pk in orphans))
         for request, grant in found
     ]
 
 
-def of_grant(grant: Grant, held: tuple[Held, ...], now: datetime) -> Standing:
+def of_grant(grant: Grant, look: Look, now: datetime) -> Standing:
+    held = look.held
     rows = list(grant.enforcements.all())
     if grant.state == Grant.State.REVOKED or grant.ends_at <= now:
         return _ended(grant, rows)
@@ -88,7 +90,8 @@ def of_grant(grant: Grant, held: tuple[Held, ...], now: datetime) -> Standing:
     where = _live(grant, rows, is_held=len(held) == len(grant.devices.all()))
     kept_out = {each.device.pk for each in held}
     leaving = any(row.state == IN_FORCE and row.device_id in kept_out for row in rows)
-    return replace(where, held=held, is_settled=where.is_settled and not leaving, is_emergency=grant.is_break_glass)
+    settled = where.is_settled and not leaving
+    return replace(where, held=held, is_settled=settled, is_emergency=grant.is_break_glass, pauses_at=look.pauses_at)
 
 
 def _live(grant: Grant, rows: Rows, *, is_held: bool) -> Standing:
