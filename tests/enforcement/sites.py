@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,8 +17,30 @@ from django.db import connection
 from enforcement.models import Enforcement, PepStatus
 from portal.demo.processes import Part
 from tests.brokers import QUIET, Embedded
+from tests.postgresql import ROOT
 
 PATIENCE = 15.0
+SETUP = """
+import django
+django.setup()
+from django.core.management import call_command
+from django.utils import timezone
+from enforcement.models import Enforcement, PepStatus
+from enrollment import lifecycle
+from enrollment.models import Device, Grant, Resource, User
+from tests import factories
+"""
+GRANT_AGAIN = """
+alice, bob = (User.objects.get(name=name) for name in ("Alice", "Bob"))
+factories.a_grant(alice, Resource.objects.get(), [Device.objects.get()], reviewer=bob, now=timezone.now())
+"""
+MAKE_A_WORLD = """
+call_command("migrate", verbosity=0)
+now = timezone.now()
+people = [factories.a_person(name, now=now) for name in ("alice", "bob")]
+factories.a_resource("fileshare", pep=factories.a_pep(public_key="{key}", now=now), now=now)
+factories.a_device(people[0], now=now)
+""" + GRANT_AGAIN  # fmt: skip
 
 
 class Site:
@@ -67,6 +90,19 @@ class Site:
     def _start(self, name, argv, ready):
         part = self.parts[name] = Part(name, argv, self.environment, self.directory / f"{name}.log")
         part.wait_until(ready)
+
+
+def portal(site, code):
+    """Do something as the portal would, on the site's own database; return what it prints."""
+    done = tried(site, code)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def tried(site, code):
+    """Do the same where it may fail; return the process that has ended."""
+    environment = {**site.environment, "DJANGO_SETTINGS_MODULE": "portal.settings", "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", SETUP + code], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def database_url():

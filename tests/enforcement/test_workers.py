@@ -1,7 +1,5 @@
 """A real worker and a real broker: a nudge is fast, the sweep makes it true, and a message can name a PEP and no more."""
 
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,9 +11,9 @@ from enforcement.models import Drift, Enforcement, PepStatus
 from enrollment import lifecycle
 from enrollment.models import AuditEvent, Grant
 from tests import factories
-from tests.enforcement.sites import running_site, wait_for, wait_until
+from tests.enforcement.sites import GRANT_AGAIN, MAKE_A_WORLD, portal, running_site, wait_for, wait_until
 from tests.enforcement.world import BOTH
-from tests.postgresql import ROOT, Cluster
+from tests.postgresql import Cluster
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
@@ -187,29 +185,6 @@ class TestAfterACrash:
             assert portal(quick, "from enrollment import audit; print(audit.verify())") == "[]"
 
 
-SETUP = """
-import django
-django.setup()
-from django.core.management import call_command
-from django.utils import timezone
-from enforcement.models import Enforcement, PepStatus
-from enrollment import lifecycle
-from enrollment.models import Device, Grant, Resource, User
-from tests import factories
-"""
-GRANT_AGAIN = """
-alice, bob = (User.objects.get(name=name) for name in ("Alice", "Bob"))
-factories.a_grant(alice, Resource.objects.get(), [Device.objects.get()], reviewer=bob, now=timezone.now())
-"""
-MAKE_A_WORLD = """
-call_command("migrate", verbosity=0)
-now = timezone.now()
-people = [factories.a_person(name, now=now) for name in ("alice", "bob")]
-factories.a_resource("fileshare", pep=factories.a_pep(public_key="{key}", now=now), now=now)
-factories.a_device(people[0], now=now)
-""" + GRANT_AGAIN  # fmt: skip
-
-
 class Latch:
     """Stands before an agent: while it is closed, a pass that has read its facts waits for the agent to speak."""
 
@@ -229,14 +204,6 @@ class Latch:
 
     def wait_for_somebody(self):
         wait_until(self._waiting.exists)
-
-
-def portal(site, code):
-    """Do something as the portal would, on the site's own database; return what it prints."""
-    environment = {**site.environment, "DJANGO_SETTINGS_MODULE": "portal.settings", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", SETUP + code], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def revoke_and_hold_the_pass(site, latch, granted):
