@@ -198,7 +198,7 @@ def test_a_set_that_somebody_changes_while_it_is_read_is_read_again(disturbed):
 
 
 def test_a_set_that_is_hashed_anew_while_it_is_read_is_read_again(disturbed):
-    """When the kernel does that is its own affair: here its answer is put together as it was seen to be, half in another order."""
+    """When the kernel does that is its own affair: here its answer is put together, half in another order."""
     found = disturbed(
         """
         def disturbed(table, name):
