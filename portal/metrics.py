@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from enforcement.models import Alarm, Enforcement
 from enrollment import clock
-from enrollment.models import AccessRequest, Grant, Pep
+from enrollment.models import AccessRequest, Grant, HeldChange, Pep
 from portal.exposure import is_exposed, is_this_machine
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,6 +48,11 @@ def written(reading: clock.Reading) -> str:
             "lychgate_emergencies_unreviewed",
             "Emergency access that waits for its review.",
             [("", Grant.objects.filter(review_due=True).count())],
+        ),
+        (
+            "lychgate_changes_held",
+            "Changes of the directory that wait for an admin.",
+            [("", HeldChange.objects.filter(state=HeldChange.State.HELD).count())],
         ),
         (
             "lychgate_enforcements",

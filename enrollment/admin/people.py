@@ -18,7 +18,7 @@ from enrollment.admin.mixins import Frozen, Inline, keeps
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.people import GroupForm
-from enrollment.models import Device, IdentityProof, Membership, User
+from enrollment.models import Device, DirectoryUser, IdentityProof, Membership, User
 
 
 def disable(user: User, actor: User, given: Answers, now: datetime) -> str:
@@ -74,7 +74,7 @@ class UserAdmin(Frozen, VerbAdmin):
     ordering = ["name", "id"]
     readonly_fields = (
         *("name", "email", "issuer", "subject", "is_active", "is_staff", "is_superuser", "is_auditor"),
-        *("joined_at", "last_login", "left_at"),
+        *("joined_at", "last_login", "left_at", "disabled_by", "in_the_directory"),
     )
     fields = readonly_fields
     inlines = [MembershipInline, ProofInline]
@@ -85,6 +85,20 @@ class UserAdmin(Frozen, VerbAdmin):
         if verb.name == "disable":
             return bool(obj.is_active) or obj.disabled_by_source != ""  # who takes it over keeps the directory from enabling it
         return not obj.is_active
+
+    @admin.display(description=_("disabled by"))
+    def disabled_by(self, user: User) -> str:
+        """Say who may enable it again: what the directory suspended, the directory may too."""
+        if user.is_active:
+            return "-"
+        return (
+            gettext("the directory, which may enable it again") if user.disabled_by_source else gettext("an admin; only admins enable it")
+        )
+
+    @admin.display(description=_("known to the directory as"))
+    def in_the_directory(self, user: User) -> str:
+        known = DirectoryUser.objects.filter(user=user).first()
+        return known.user_name if known else "-"
 
 
 if admin.site.is_registered(Group):

@@ -36,10 +36,11 @@ def lab():
 
 @pytest.fixture
 def site(lab, pyz, tmp_path, transactional_db):
-    """Broker, worker and web server as processes; no beat, so that it is the nudge which counts."""
+    """Broker, worker and web server as processes; no beat, and no pass by itself within a minute: it is the nudge which counts."""
     argv = lab.argv("pep", agent_argv(pyz, lab.write_config(tmp_path / "agent.json")))
     port = free_port()
     settings = {
+        "LYCHGATE_SWEEP_SECONDS": "60",
         "LYCHGATE_SCIM_TOKEN": TOKEN,
         "LYCHGATE_OIDC_ISSUER": factories.ISSUER,
         "LYCHGATE_OIDC_CLIENT_ID": "lychgate",

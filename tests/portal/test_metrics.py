@@ -31,6 +31,7 @@ def test_an_empty_portal_counts_nothing(client, db):
         "lychgate_peps_failing",
         "lychgate_peps_alarmed",
         "lychgate_emergencies_unreviewed",
+        "lychgate_changes_held",
     )
     assert numbers(client) == dict.fromkeys((*nothing, "lychgate_clock_behind_seconds"), 0)
 
@@ -90,7 +91,7 @@ def test_with_a_token_only_its_bearer_may_read(client, db, exposed, settings, sa
 def test_it_costs_a_constant_number_of_queries(client, django_assert_num_queries, db):
     for number in range(1, 6):
         factories.a_pep(number)
-    with django_assert_num_queries(7):  # six, and what time it is
+    with django_assert_num_queries(8):  # seven, and what time it is
         client.get("/metrics")
 
 

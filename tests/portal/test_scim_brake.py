@@ -172,6 +172,12 @@ def test_the_alarm_is_one_mail_and_one_event_however_often_the_list_comes(direct
     assert HeldChange.objects.count() == 1
 
 
+def test_a_monitoring_system_sees_that_something_is_held(held, as_dave):
+    assert "\nlychgate_changes_held 1\n" in as_dave.get("/metrics").text
+    as_dave.post(f"{CHANGE}{held.pk}/dismiss/", {})
+    assert "\nlychgate_changes_held 0\n" in as_dave.get("/metrics").text
+
+
 def test_the_page_says_who_would_lose_what(directory, staff, finance, held, as_dave, bob, pep):
     person = User.objects.get(subject="person12-subject")
     User.objects.filter(pk=person.pk).update(name="Twelve")

@@ -167,6 +167,8 @@ def test_an_admin_takes_a_suspension_over_and_then_it_is_the_admins(directory, c
     client.force_login(dave)
     page = client.get(f"/admin/enrollment/user/{alice.pk}/change/")
     assert [offer["label"] for offer in page.context["verbs"]] == ["Disable", "Enable"]
+    assert "the directory, which may enable it again" in page.text
+    assert "alice@corp.example" in page.text
     client.post(f"/admin/enrollment/user/{alice.pk}/disable/", {})
     assert directory.patch(f"Users/{hers}", active(True)).status_code == 409
     with pytest.raises(lifecycle.Conflict, match="disabled by Dave"):
