@@ -5,6 +5,7 @@ The functions that make them are in tests/factories.py; import those where a tes
 """
 
 import importlib
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -21,6 +22,7 @@ append_only = importlib.import_module("enrollment.migrations.0002_keep_history_u
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="run the slow tests too")
+    parser.addoption("--failures-to", type=Path, help="write what failed, in few lines, into this file too")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -49,11 +51,20 @@ def rounds(request):
     return lambda few, many: many if request.config.getoption("--full") else few
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Say which figures were reached, at the end of the run."""
-    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+def pytest_terminal_summary(terminalreporter, config):
+    """Say which figures were reached, at the end of the run; and keep what failed, for whoever runs this beside more."""
+    failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+    for report in (*terminalreporter.getreports("passed"), *failed):
         for what, reached in report.user_properties:
             terminalreporter.write_line(f"{report.nodeid}: {what} {reached}")
+    if into := config.getoption("--failures-to"):
+        into.write_text("".join(f"{report.nodeid}\n{_why(report)}\n" for report in failed))
+
+
+def _why(report):
+    """Return the last of the lines that say what was wrong."""
+    lines = str(report.longreprtext).splitlines()
+    return "\n".join([line for line in lines if line.startswith("E ")][-5:] or lines[-5:])
 
 
 @pytest.fixture

@@ -112,10 +112,10 @@ class Ledger:
 
 
 class Knocker:
-    """Knocks at doors from a device, without a pause."""
+    """Knocks at doors from a device, over and over, with so many seconds between two rounds."""
 
-    def __init__(self, lab, host, doors, seconds=600):
-        self._process = lab.popen(host, [*PYTHON, str(TOOLS / "knock.py"), str(seconds), json.dumps(doors)])
+    def __init__(self, lab, host, doors, seconds=600, pause=0.03):
+        self._process = lab.popen(host, [*PYTHON, str(TOOLS / "knock.py"), str(seconds), str(pause), json.dumps(doors)])
         assert self._process.stdout.readline() == "ready\n"
 
     def stop(self):

@@ -7,6 +7,8 @@ name; both may not, or a misspelt `-k` would pass.
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from tests import postgresql
 
@@ -18,18 +20,23 @@ def say(sentence):
     sys.stdout.flush()
 
 
-def on_sqlite(arguments):
+def on_sqlite(arguments, failures):
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, cwd=postgresql.ROOT, check=False).returncode
+    argv = [sys.executable, "-m", "pytest", "--failures-to", str(failures), *arguments]
+    return subprocess.run(argv, env=environment, cwd=postgresql.ROOT, check=False).returncode
 
 
 def main(arguments):
     say("On SQLite:")
-    first = on_sqlite(arguments)
+    with tempfile.NamedTemporaryFile() as failures:
+        first = on_sqlite(arguments, failures.name)
+        again = Path(failures.name).read_text(encoding="utf-8")
     if first not in {*GREEN, 1}:  # stopped by hand, or wrong arguments: the same would come of it once more
         return first
     say("On PostgreSQL, what may differ there:")
     codes = {first, postgresql.run(arguments)}
+    if again:  # far above by now, and some logs keep only their ends
+        say(f"Failed on SQLite:\n{again}")
     return max(codes - GREEN, default=min(codes))
 
 

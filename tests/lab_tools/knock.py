@@ -1,6 +1,6 @@
-"""Knock at doors without a pause: a datagram or a connection's first packet at each, in turn.
+"""Knock at doors over and over: a datagram or a connection's first packet at each, in turn.
 
-usage: knock.py SECONDS '[{"kind": "tcp" | "udp", "to": "10.89.65.7", "port": 445, "from": "10.89.0.9"?}, ...]'
+usage: knock.py SECONDS PAUSE '[{"kind": "tcp" | "udp", "to": "10.89.65.7", "port": 445, "from": "10.89.0.9"?}, ...]'
 Prints "ready", and at its end (by itself or told to) the number of knocks at each door, as a JSON list.
 """
 
@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 
-EVERY = 0.03  # seconds between two rounds
 TRANSPARENT = {socket.AF_INET: (socket.SOL_IP, 19), socket.AF_INET6: (socket.IPPROTO_IPV6, 75)}
 
 
@@ -45,7 +44,7 @@ class Door:
             self.sock.bind((self.spec["from"], 0))
 
 
-def main(seconds: float, specs: list[dict]) -> None:
+def main(seconds: float, pause: float, specs: list[dict]) -> None:
     doors, over = [Door(spec) for spec in specs], []
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     sys.stdout.write("ready\n")
@@ -54,9 +53,9 @@ def main(seconds: float, specs: list[dict]) -> None:
     while not over and time.monotonic() < until:
         for door in doors:
             door.knock()
-        time.sleep(EVERY)
+        time.sleep(pause)
     sys.stdout.write(json.dumps([door.knocks for door in doors]) + "\n")
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), json.loads(sys.argv[2]))
+    main(float(sys.argv[1]), float(sys.argv[2]), json.loads(sys.argv[3]))
