@@ -1,4 +1,4 @@
-"""A page asks the database as often for twenty of everything as for two."""
+"""A page asks the database as often for seven of everything as for two."""
 
 import pytest
 from django.db import connection
@@ -10,7 +10,7 @@ from enforcement.models import Enforcement, Handshake
 from enrollment.models import Membership
 from tests import factories
 
-FEW, MANY = 2, 20
+FEW, MANY = 2, 7
 
 
 @pytest.fixture
