@@ -114,7 +114,7 @@ class Ledger:
 class Knocker:
     """Knocks at doors from a device, over and over, with so many seconds between two rounds."""
 
-    def __init__(self, lab, host, doors, seconds=600, pause=0.03):
+    def __init__(self, lab, host, doors, seconds=600, pause=0.05):
         self._process = lab.popen(host, [*PYTHON, str(TOOLS / "knock.py"), str(seconds), str(pause), json.dumps(doors)])
         assert self._process.stdout.readline() == "ready\n"
 
