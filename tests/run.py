@@ -22,7 +22,7 @@ def say(sentence):
 
 def on_sqlite(arguments, failures):
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    argv = [sys.executable, "-m", "pytest", "--failures-to", str(failures), *arguments]
+    argv = [sys.executable, "-m", "pytest", f"--failures-to={failures}", *arguments]
     return subprocess.run(argv, env=environment, cwd=postgresql.ROOT, check=False).returncode
 
 
