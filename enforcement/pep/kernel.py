@@ -28,7 +28,8 @@ from enforcement.pep.state import Address
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 COMMAND_SECONDS = 30
-READ_SECONDS, MOST_READS = 0.5, 3  # for one set
+READ_SECONDS = 0.5  # for one set
+WAITS = (0.01, 0.05, 0.1, 0.3)  # seconds before each time that one is read again: the kernel hashes anew beside us, and needs the time
 ROUTE, GET_RULE, DUMP = 0, 34, 0x300
 LAST_OWN_RULE = 104
 RULE_PRIORITY = 6
@@ -119,15 +120,16 @@ class Kernel:
         The kernel counts what it has told, and goes on from there in another order: some then come twice, others not at all.
         What is left of a timeout is true at one moment only, too: we may have stood still between the clock and the kernel.
         """
-        tries = MOST_READS
+        waits = iter(WAITS)
         while True:
             before, generation = self.now(), self.generation()
             left = list(self._tables.elements(TABLE, name))
             ends = {address: _end(before, milliseconds) for address, milliseconds in left}
             is_whole = len(ends) == len(left) and self.generation() == generation
-            tries -= 1
-            if not tries or (is_whole and abs(self.now() - before) <= READ_SECONDS):
+            wait = next(waits, None)
+            if wait is None or (is_whole and abs(self.now() - before) <= READ_SECONDS):
                 return ends
+            time.sleep(wait)
 
     def forget(self, flows: Iterable[tuple[Address | None, Address | None]]) -> None:
         """Forget the flows between (device, resource address)."""

@@ -29,7 +29,7 @@ def run(spec: dict, until: float) -> None:
     family = socket.AF_INET6 if ":" in spec["to"] else socket.AF_INET
     kind = socket.SOCK_STREAM if spec["kind"].startswith("tcp") else socket.SOCK_DGRAM
     with socket.socket(family, kind) as sock:
-        sock.settimeout(3)
+        sock.settimeout(10)  # a first packet that is lost is sent again after 1, 3 and 7 s
         try:
             sock.connect((spec["to"], spec["port"]))
             why = exchange(spec, sock, until)
