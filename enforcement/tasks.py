@@ -28,7 +28,6 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.lapse_due,
     lifecycle.free_addresses,
     lifecycle.forget_logout_tokens,
-    lifecycle.forget_handovers,
     lock_down.give_up,
     alarms.judge,
 )

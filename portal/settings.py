@@ -10,6 +10,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
+from portal.counting import counting_in
 from portal.databases import database
 from portal.environment import argvs, one_of, origin, secret, text, truth, whole, words
 from portal.syslog import logging_to
@@ -57,19 +58,23 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*"]
 
-SESSION_COOKIE_NAME = "lychgate-session"
+COOKIES = "__Host-lychgate" if HTTPS else "lychgate"  # browsers take a __Host- cookie from this very host alone, not from a neighbour's
+SESSION_COOKIE_NAME = f"{COOKIES}-session"
 SESSION_COOKIE_AGE = whole("LYCHGATE_SESSION_SECONDS", 28800, 300, 604800)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
-CSRF_COOKIE_NAME = "lychgate-csrf"
+CSRF_COOKIE_NAME = f"{COOKIES}-csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = HTTPS
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from the machine itself
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if truth("LYCHGATE_BEHIND_PROXY") else None
+BEHIND_PROXY = truth("LYCHGATE_BEHIND_PROXY")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+# How many proxies add to X-Forwarded-For: the client is as many from its end, and what stands before that anybody can write.
+ALLAUTH_TRUSTED_PROXY_COUNT = whole("LYCHGATE_PROXIES", 1 if BEHIND_PROXY else 0, 0, 20)
 SECURE_HSTS_SECONDS = whole("LYCHGATE_HSTS_SECONDS", 31536000) if HTTPS else 0
 # Other names below the portal's domain are not ours to promise for: neither subdomains nor preloading.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -121,6 +126,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.too_many.Limited",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -206,6 +212,19 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.tasks.sweep_due_peps", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
     "mail": {"task": "enrollment.tasks.mail_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
+}
+
+# How often within a minute, by address or by person (`portal/limits.py`); 0 is as often as one likes.
+LIMITS = {
+    "sign-ins": whole("LYCHGATE_LIMIT_SIGN_INS", 600),
+    "refusals": whole("LYCHGATE_LIMIT_REFUSALS", 60),
+    "changes": whole("LYCHGATE_LIMIT_CHANGES", 120),
+    "misses": whole("LYCHGATE_LIMIT_MISSES", 30),
+}
+# What the provider said of itself stays in this process: whoever could write it into Redis could let anybody in.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "limits": counting_in(secret("REDIS_URL")),
 }
 
 # The end of the audit log at every event, for a log server outside: whoever keeps it is a witness.

@@ -51,6 +51,11 @@ def test_every_fault_has_its_row():
     assert [case for case in rows(text) if case.startswith("F")] == [f"F{number}" for number in range(1, 31)]
 
 
+def test_signing_in_has_all_its_rows():
+    text = (ROOT / "docs/cases.md").read_text(encoding="utf-8")
+    assert [case for case in rows(text) if case.startswith("O")] == [f"O{number}" for number in range(1, 29)]
+
+
 @pytest.mark.parametrize(
     ("row", "gap"),
     [

@@ -66,8 +66,8 @@ class KeyForm(forms.Form):
             self.asks_whether_public = True
 
 
-class NameForm(forms.Form):
-    """What a device is called."""
+class EnrolForm(KeyForm):
+    """A new device. Whose it is, its addresses and its state are not asked: the verb decides them."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -76,10 +76,5 @@ class NameForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         help_text=_("So that you recognise it later, for example: Work laptop."),
     )
-
-
-class EnrolForm(NameForm, KeyForm):
-    """A new device. Whose it is, its addresses and its state are not asked: the verb decides them."""
-
     kind = forms.ChoiceField(label=_("What is it?"), choices=Device.Kind, initial=Device.Kind.LAPTOP)
     field_order = ("name", "kind", "way", "public_key", "is_public", "once")

@@ -33,8 +33,7 @@ REMEMBERED = 20  # forms of one session whose second sending is recognised
 @answers_conflicts
 def device_new(request: SignedIn) -> HttpResponse:
     now = clock.of(request)
-    asked = request.GET.get("kind", "")
-    form = EnrolForm(request.POST or None, initial={"kind": asked} if asked in Device.Kind.values else None)
+    form = EnrolForm(request.POST or None)
 
     def enrol(public_key: str) -> Device:
         return lifecycle.enrol_device(

@@ -15,6 +15,7 @@ from allauth.socialaccount.providers.base.constants import AuthError
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -34,6 +35,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Say nothing: the page one arrives at shows who is signed in."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the address that the operator's proxies name. A request that came past them, or by a socket, has none: no error."""
+        try:
+            return str(super().get_client_ip(request))
+        except (ImproperlyConfigured, PermissionDenied):
+            return "nowhere"
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         """Keep the id_token for signing out, and say when the session ends: saving it later must not put that off."""

@@ -6,6 +6,7 @@ ends it ends at once, and it is believed once.
 """
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,10 +21,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from enrollment import clock, lifecycle
+from portal import limits
 from portal.oidc.claims import LONGEST, SKEW_SECONDS
 from portal.oidc.flow import OIDCFlow, fetch
 from portal.oidc.refusal import SignInRefused
 from portal.oidc.tokens import verified
+from portal.too_many import delayed
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 TYPES = {"logout+jwt", "application/logout+jwt", "jwt"}
@@ -52,7 +55,14 @@ class Logout:
 @never_cache
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """Answer 200 once what the token names has ended, 400 to a token that is not believed."""
+    """Answer 200 once what the token names has ended, 400 to a token that is not believed.
+
+    Tokens that are believed are never limited. Who sends others is not listened to for a while: each costs a question to the provider.
+    """
+    address, at = limits.address_of(request), time.time()
+    if limits.is_spent("refusals", address, now=at):
+        said = {"error": "temporarily_unavailable", "error_description": "Too many tokens that are not believed came from your address."}
+        return delayed(JsonResponse(said, status=429), at)
     try:
         told = judge(*_claims(request), issuer=settings.OIDC_ISSUER, client_id=settings.OIDC_CLIENT_ID, now=clock.of(request))
         ended = lifecycle.sign_out_by_provider(
@@ -65,6 +75,7 @@ def receive(request: HttpRequest) -> HttpResponse:
             now=clock.of(request),
         )
     except (LogoutRefused, lifecycle.Refused) as refused:
+        limits.spend("refusals", address, now=at)
         logger.warning("Logout token refused: %s", refused)
         return JsonResponse({"error": "invalid_request", "error_description": str(refused)}, status=400)
     except SignInRefused as refused:  # the provider's own keys cannot be had

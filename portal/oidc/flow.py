@@ -73,7 +73,8 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
         self, request: HttpRequest, app: SocialApp, client: OAuth2Client, pkce_code_verifier: str | None = None
     ) -> dict[str, Any]:
         issuer = request.GET.get("iss")
-        if issuer is not None and issuer != settings.OIDC_ISSUER:  # RFC 9207: the mix-up attack
+        is_promised = self.openid_config.get("authorization_response_iss_parameter_supported") is True
+        if issuer != settings.OIDC_ISSUER and (is_promised or issuer is not None):  # RFC 9207: the mix-up attack
             raise SignInRefused("The answer came from another identity provider than the one this portal trusts.", hint=f"iss {issuer!r}")
         if client.basic_auth:  # RFC 6749, 2.3.1: form-encoded first, or a "%" or "+" in a secret is read as something else
             client.consumer_key, client.consumer_secret = quote(client.consumer_key, safe=""), quote(client.consumer_secret, safe="")

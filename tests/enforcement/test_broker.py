@@ -87,6 +87,7 @@ FORBIDDEN = [
     *("ACL LIST", "ACL SETUSER lychgate +@all", "CLIENT LIST", "CLIENT KILL ID 1", "MONITOR", "INFO", "SHUTDOWN NOSAVE", "SAVE", "BGSAVE"),
     *("MODULE LIST", "REPLICAOF 203.0.113.9 6379", "MIGRATE 203.0.113.9 6379 pep 0 1", "SYNC", "LATENCY DOCTOR"),
     *("SUBSCRIBE news", "PSUBSCRIBE *", "PUBLISH news x", "SORT pep", "DUMP pep", "RESTORE pep 0 x", "RENAME pep x", "OBJECT ENCODING pep"),
+    *("GET limits", "SET limit:1 x", "INCRBY session 1", "INCR limits:1:x", "EXPIRE limits:1:x 9"),
     *("GET session", "SET session x", "LPUSH celery x", "LPUSH pe x", "DEL session", "HGET unacked2 x"),
 ]
 

@@ -35,7 +35,8 @@ class Hostile:
         self.issuer = f"http://localhost:{port}"
         self.signature = "its own key"
         self.id_token, self.userinfo, self.discovery, self.callback, self.tokens = {}, {}, {}, {}, {}
-        self.bodies = {}  # path -> bytes to answer with instead of JSON
+        self.bodies = {}  # path -> bytes to answer with instead of JSON, or an address to redirect to
+        self.addresses = []  # all that were asked for, in order
         self.asked, self.posted = {}, {}
 
     def answer(self, path, query, form):
@@ -73,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     def speak(self, form):
         parts = urlsplit(self.path)
         hostile = self.server.hostile
+        hostile.addresses.append(self.path)
         answer = hostile.bodies.get(parts.path) or hostile.answer(parts.path, dict(parse_qsl(parts.query)), form)
         redirects = isinstance(answer, str)
         body = b"" if redirects else answer if isinstance(answer, bytes) else json.dumps(answer).encode()

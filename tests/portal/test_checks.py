@@ -109,10 +109,15 @@ def test_a_safe_portal_starts_under_a_wsgi_server_and_is_strict_about_https():
 from portal.wsgi import application
 from django.conf import settings as s
 print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_HSTS_SECONDS, s.SECURE_SSL_REDIRECT)
+print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_DOMAIN, s.SESSION_COOKIE_PATH, s.CSRF_COOKIE_NAME, s.CSRF_COOKIE_DOMAIN, s.CSRF_COOKIE_PATH)
 print(s.CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"])
 """
     ran = started(SAFE, "-c", code)
-    assert ran.stdout.strip() == "True True 31536000 True\n[\"'self'\", 'https://id.example.com']", ran.stderr
+    assert ran.stdout.splitlines() == [
+        "True True 31536000 True",
+        "__Host-lychgate-session None / __Host-lychgate-csrf None /",
+        "[\"'self'\", 'https://id.example.com']",
+    ], ran.stderr
 
 
 @pytest.mark.parametrize("name", ["LYCHGATE_SECRET_KEY", "LYCHGATE_OIDC_ISSUER"])
