@@ -28,6 +28,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.lapse_due,
     lifecycle.free_addresses,
     lifecycle.forget_logout_tokens,
+    lifecycle.forget_handovers,
     lock_down.give_up,
     alarms.judge,
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 
 import qrcode
@@ -59,8 +60,8 @@ def tunnel_name(name: str) -> str:
     return f"wg-{short}"[:LONGEST_NAME].strip("-_") if short in RESERVED_NAMES or not short else short
 
 
-def qr_svg(text: str) -> str:
-    """Draw the config as SVG on a white card of its own, so that it reads in dark mode too. Raises TooLong."""
+def qr_svg(text: str, label: str = "QR code of the config") -> str:
+    """Draw a text as SVG on a white card of its own, so that it reads in dark mode too. Raises TooLong."""
     size = len(text.encode())
     if size > LONGEST_BYTES:
         raise TooLong("This config is too long for a QR code. Use the file.")
@@ -71,7 +72,7 @@ def qr_svg(text: str) -> str:
     side = len(matrix)
     drawn = "".join(f"M{start},{y}h{length}v1h-{length}z" for y, row in enumerate(matrix) for start, length in _runs(row))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" role="img" aria-label="QR code of the config" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" role="img" aria-label="{escape(label)}" '
         f'shape-rendering="crispEdges"><rect width="{side}" height="{side}" fill="#fff"/><path d="{drawn}" fill="#000"/></svg>'
     )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from enrollment.views import devices, emergencies, enrolment, requests, resources
+from enrollment.views import devices, emergencies, enrolment, handovers, phone, requests, resources
 
 urlpatterns = [
     path("devices/", devices.devices, name="devices"),
@@ -13,6 +13,12 @@ urlpatterns = [
     path("devices/<int:pk>/lost/", devices.device_lost, name="device-lost"),
     path("devices/<int:pk>/suspend/", devices.device_suspend, name="device-suspend"),
     path("devices/<int:pk>/resume/", devices.device_resume, name="device-resume"),
+    path("handovers/", handovers.handover_new, name="handover-new"),
+    path("handovers/<int:pk>/", handovers.handover, name="handover"),
+    path("handovers/<int:pk>/confirm/", handovers.handover_confirm, name="handover-confirm"),
+    path("handovers/<int:pk>/refuse/", handovers.handover_refuse, name="handover-refuse"),
+    path("phone/", phone.phone, name="phone"),
+    path("phone/key/", phone.phone_key, name="phone-key"),
     path("resources/", resources.resources, name="resources"),
     path("resources/<slug:slug>/request/", resources.request_new, name="request-new"),
     path("resources/<slug:slug>/emergency/", emergencies.emergency_new, name="emergency-new"),

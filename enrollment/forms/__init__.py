@@ -1,6 +1,6 @@
 """What people may send. A field that is not declared here is not read, so it changes nothing."""
 
 from enrollment.forms.access import EmergencyForm, EndForm, RequestForm, SearchForm
-from enrollment.forms.devices import EnrolForm, KeyForm, Way
+from enrollment.forms.devices import EnrolForm, KeyForm, NameForm, Way
 
-__all__ = ["EmergencyForm", "EndForm", "EnrolForm", "KeyForm", "RequestForm", "SearchForm", "Way"]
+__all__ = ["EmergencyForm", "EndForm", "EnrolForm", "KeyForm", "NameForm", "RequestForm", "SearchForm", "Way"]

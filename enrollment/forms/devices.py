@@ -66,8 +66,8 @@ class KeyForm(forms.Form):
             self.asks_whether_public = True
 
 
-class EnrolForm(KeyForm):
-    """A new device. Whose it is, its addresses and its state are not asked: the verb decides them."""
+class NameForm(forms.Form):
+    """What a device is called."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -76,5 +76,10 @@ class EnrolForm(KeyForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         help_text=_("So that you recognise it later, for example: Work laptop."),
     )
+
+
+class EnrolForm(NameForm, KeyForm):
+    """A new device. Whose it is, its addresses and its state are not asked: the verb decides them."""
+
     kind = forms.ChoiceField(label=_("What is it?"), choices=Device.Kind, initial=Device.Kind.LAPTOP)
     field_order = ("name", "kind", "way", "public_key", "is_public", "once")

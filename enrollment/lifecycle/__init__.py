@@ -14,6 +14,14 @@ from enrollment.lifecycle.due import activate_due, expire_due, free_addresses, l
 from enrollment.lifecycle.emergencies import break_glass, review_break_glass
 from enrollment.lifecycle.estate import estate_changed, new_policy_version, retire_resource
 from enrollment.lifecycle.grants import revoke
+from enrollment.lifecycle.handovers import (
+    confirm_handover,
+    forget_handovers,
+    make_handover,
+    offer_key,
+    open_handover,
+    refuse_handover,
+)
 from enrollment.lifecycle.members import change_members, confirm_held, deprovision_group, dismiss_held, provision_group, replace_members
 from enrollment.lifecycle.outcomes import Conflict, Refused
 from enrollment.lifecycle.people import disable_user, enable_user, sign_in
@@ -31,6 +39,7 @@ __all__ = [
     "bring_back_device",
     "cancel_request",
     "change_members",
+    "confirm_handover",
     "confirm_held",
     "delegate",
     "deny",
@@ -44,14 +53,19 @@ __all__ = [
     "enrol_device",
     "estate_changed",
     "expire_due",
+    "forget_handovers",
     "forget_logout_tokens",
     "free_addresses",
     "keep_key",
     "lapse_due",
+    "make_handover",
     "new_policy_version",
+    "offer_key",
+    "open_handover",
     "provision_group",
     "provision_user",
     "refuse_device",
+    "refuse_handover",
     "replace_members",
     "report_lost",
     "report_unmatched",

@@ -6,6 +6,7 @@ from enrollment.models.delegations import Delegation
 from enrollment.models.devices import Device, DeviceKey
 from enrollment.models.directory import DirectoryGroup, DirectoryUser, HeldChange
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
+from enrollment.models.handovers import Handover, digest_of
 from enrollment.models.log import AuditEvent, AuditHead
 from enrollment.models.notices import Notice
 from enrollment.models.people import IdentityProof, Membership, User, username_for
@@ -23,6 +24,7 @@ __all__ = [
     "DirectoryGroup",
     "DirectoryUser",
     "Grant",
+    "Handover",
     "HeldChange",
     "IdentityProof",
     "LatestMoment",
@@ -38,5 +40,6 @@ __all__ = [
     "Review",
     "Stage",
     "User",
+    "digest_of",
     "username_for",
 ]

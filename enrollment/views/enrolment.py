@@ -33,7 +33,8 @@ REMEMBERED = 20  # forms of one session whose second sending is recognised
 @answers_conflicts
 def device_new(request: SignedIn) -> HttpResponse:
     now = clock.of(request)
-    form = EnrolForm(request.POST or None)
+    asked = request.GET.get("kind", "")
+    form = EnrolForm(request.POST or None, initial={"kind": asked} if asked in Device.Kind.values else None)
 
     def enrol(public_key: str) -> Device:
         return lifecycle.enrol_device(

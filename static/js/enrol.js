@@ -1,7 +1,7 @@
 /* Enrols with a key made here: only the public half is sent; the answer's file and QR are finished here. */
 
+import { finish, showMain } from "./finish-config.js";
 import { canMakeKeys, makePair } from "./keypair.js";
-import { drawQr } from "./qr.js";
 
 const form = () => document.querySelector("[data-enrol]");
 const way = () => form().elements.namedItem("way");
@@ -40,22 +40,12 @@ async function submit(event) {
 }
 
 function show(page, privateKey) {
-  document.title = page.title;
-  document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
-  scrollTo(0, 0);
+  showMain(page);
   if (form()) return start();
   const ready = document.querySelector("[data-ready]");
   if (!ready) return;
   history.replaceState(null, "", ready.dataset.ready);
-  const config = ready.querySelector("[data-config-text]");
-  config.textContent = config.textContent.replace(/^PrivateKey = .*$/m, `PrivateKey = ${privateKey}`);
-  const card = ready.querySelector("[data-qr]");
-  const code = drawQr(config.textContent, card.dataset.label);
-  if (code) card.replaceChildren(code);
-  card.hidden = !code;
-  ready.querySelector("[data-qr-too-long]").hidden = Boolean(code);
-  for (const buttons of ready.querySelectorAll("[data-needs-script]")) buttons.hidden = false;
-  ready.querySelector("h1").focus();
+  finish(ready, privateKey);
 }
 
 start();

@@ -33,6 +33,7 @@ def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
     lifecycle.change_members(group, add=[erin], now=NOW)
     return SimpleNamespace(
         user=alice,
+        handover=lifecycle.make_handover(alice, now=NOW)[0],
         in_directory=erin.in_directory,
         held=lifecycle.replace_members(group, [], now=NOW),
         erin=erin,
@@ -143,6 +144,10 @@ BREACHES = {
     "enforcement_once": again("enforcement"),
     "handshake_once": again("handshake"),
     "alarm_once": again("alarm"),
+    "handover_one_at_a_time": again("handover", digest="another"),
+    "handover_lasts": put("handover", expires_at=NOW),
+    "handover_offers_a_key": put("handover", public_key="k"),
+    "handover_confirmed_is_a_device": put("handover", state="confirmed"),
 }
 
 

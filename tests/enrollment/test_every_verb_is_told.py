@@ -91,6 +91,16 @@ def held(cast):
     return lifecycle.replace_members(kept(cast), [], now=THEN)
 
 
+def handed(cast):
+    return lifecycle.make_handover(cast.alice, now=THEN)[0]
+
+
+def offered(cast):
+    handover = handed(cast)
+    lifecycle.offer_key(handover, public_key=a_key(), now=THEN)
+    return handover
+
+
 REGROUPED = ("user.regrouped", *STILL)
 WITHDRAWN = ("request.withdrawn", "pending", "withdrawn")
 BOTH_REVOKED = [("grant.revoked", "active", "revoked"), ("grant.revoked", "scheduled", "revoked")]
@@ -113,6 +123,32 @@ TABLE = {
     "keep_key": (signed_in, lambda _cast, browser: lifecycle.keep_key(browser, "a-key"), []),
     "forget_logout_tokens": (None, lambda _cast, _: lifecycle.forget_logout_tokens(now=THEN), []),
     "enrol_device": (None, lambda cast, _: a_device(cast.erin, now=THEN), [("device.enrolled", None, "enrolled")]),
+    "make_handover": (
+        handed,
+        lambda cast, _: handed(cast),
+        [("handover.replaced", "open", "replaced"), ("handover.made", None, "open")],
+    ),
+    "open_handover": (
+        handed,
+        lambda cast, handover: lifecycle.open_handover(handover, actor=cast.alice, now=THEN),
+        [("handover.opened", "open", "opened")],
+    ),
+    "offer_key": (
+        handed,
+        lambda _cast, handover: lifecycle.offer_key(handover, public_key=a_key(), now=THEN),
+        [("handover.offered", "open", "offered")],
+    ),
+    "confirm_handover": (
+        offered,
+        lambda cast, handover: lifecycle.confirm_handover(handover, name="tablet", actor=cast.alice, now=THEN),
+        [("device.enrolled", None, "enrolled"), ("handover.confirmed", "offered", "confirmed")],
+    ),
+    "refuse_handover": (
+        offered,
+        lambda cast, handover: lifecycle.refuse_handover(handover, actor=cast.alice, now=THEN),
+        [("handover.refused", "offered", "refused")],
+    ),
+    "forget_handovers": (handed, lambda _cast, _: lifecycle.forget_handovers(now=THEN + timedelta(hours=1)), []),
     "approve_device": (
         a_pending_device,
         lambda cast, device: lifecycle.approve_device(device, actor=cast.dave, now=THEN),
@@ -296,6 +332,7 @@ def test_it_writes_one_event_for_each_thing_that_moved(cast, verb):
     [
         *("approve_device", "resume_device", "report_lost", "cancel_request", "deny", "revoke", "enable_user", "end_delegation"),
         *("deprovision_user", "provision_user", "provision_group", "deprovision_group", "confirm_held", "dismiss_held"),
+        *("open_handover", "offer_key", "confirm_handover", "refuse_handover"),
     ],
 )
 def test_what_comes_second_leaves_no_event(cast, verb):

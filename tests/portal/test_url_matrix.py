@@ -13,6 +13,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from enforcement.models import Drift, Enforcement, PepStatus, Receipt
+from enrollment import lifecycle
 from enrollment.models import AuditEvent, DirectoryGroup, HeldChange
 from tests import factories
 
@@ -25,6 +26,11 @@ EXPECTED = {
     "devices/<int:pk>/": "sign 200 404 404 404 404",
     "devices/<int:pk>/key/": "sign 200 404 404 404 404",
     "devices/<int:pk>/*/": "405",
+    "handovers/": "405",
+    "handovers/<int:pk>/": "sign 200 404 404 404 404",
+    "handovers/<int:pk>/*/": "405",
+    "phone/": "200",  # to whoever scans; what it may do, its session says: tests/enrollment/test_phone_pages.py
+    "phone/key/": "405",
     "resources/": "sign 200 200 200 200 200",
     "resources/<slug:slug>/request/": "sign 200 200 200 200 200",
     "requests/": "sign 200 200 200 200 200",
@@ -154,8 +160,11 @@ def number_things(pep, fileshare, alice, bob, laptop):
     change = HeldChange.objects.create(group=alice.groups.first(), members=9, created_at=now, seen_at=now)
     DirectoryGroup.objects.create(group=change.group, since=now, changed_at=now)
     change.people.add(alice)
+    handover, _token = lifecycle.make_handover(alice, now=now)
+    lifecycle.offer_key(handover, public_key=factories.a_key("phone"), now=now)
     things = {
         "heldchange": change,
+        "handover": handover,
         "delegation": lent,
         "user": alice,
         "pep": pep,

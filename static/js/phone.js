@@ -1,0 +1,66 @@
+/* A phone that was handed a link: moves the link's token from the address into the form, makes a key, and waits for the computer. */
+
+import { finish, showMain } from "./finish-config.js";
+import { canMakeKeys, makePair } from "./keypair.js";
+
+const find = (what) => document.querySelector(what);
+let pair = null; // a value in here, gone with the page
+
+async function start() {
+  const token = location.hash.slice(1);
+  if (find("[data-token]")) readLink(token);
+  else if (token) location.replace(`${location.pathname}?anew${location.hash}`);
+  else if (find("[data-key]")) await offer();
+  else if (find("[data-waits]")) lookAgain();
+}
+
+function readLink(token) {
+  if (!token) return;
+  const form = find("[data-token]");
+  form.elements.namedItem("token").value = token;
+  form.querySelector("[data-typed]").hidden = true;
+  form.querySelector("[data-scanned]").hidden = false;
+}
+
+async function offer() {
+  find("[data-key]").addEventListener("submit", makeKey);
+  const can = await canMakeKeys();
+  find("[data-makes]").hidden = !can;
+  if (!can) find(window.isSecureContext ? "[data-too-old]" : "[data-insecure]").hidden = false;
+}
+
+async function makeKey(event) {
+  event.preventDefault();
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  pair ??= await makePair(); // the same once more, where the answer to the first was lost
+  const body = new FormData(event.target);
+  body.set("public_key", pair.publicKey);
+  try {
+    const page = await read(await fetch(event.target.action, { method: "POST", body }));
+    showMain(page);
+    await start();
+  } catch {
+    find("[data-offline]").hidden = false;
+    button.disabled = false;
+  }
+}
+
+async function lookAgain() {
+  if (!pair) find("[data-key-gone]").hidden = false;
+  const page = await fetch(location.pathname).then(read, () => null); // offline: the next look may succeed
+  if (page && !page.querySelector("[data-waits]")) return arrive(page);
+  setTimeout(lookAgain, 2000);
+}
+
+function arrive(page) {
+  showMain(page);
+  const ready = find("[data-ready]");
+  if (ready && pair) finish(ready, pair.privateKey);
+}
+
+async function read(answer) {
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+start();

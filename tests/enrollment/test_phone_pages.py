@@ -1,0 +1,144 @@
+"""Enrolling a phone by a one-time link, as the computer and the phone see it: two browsers, and whoever scans first."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from enrollment import lifecycle
+from enrollment.lifecycle.handovers import LASTS
+from enrollment.models import Device, Handover
+from tests.enrollment.pages import without_token
+from tests.factories import a_device, a_key
+
+KEY = a_key("the phone's")
+
+
+@pytest.fixture
+def token(as_alice, fileshare):
+    """What alice's computer shows below the code to scan."""
+    page = as_alice.post("/handovers/")
+    return re.search(r"<code>(([a-z2-7]{2,4}-?){7})</code>", page.text)[1]
+
+
+@pytest.fixture
+def scan(token):
+    """A browser that nobody is signed in to, with the link open."""
+
+    def scanned(browser=None):
+        browser = browser or Client()
+        browser.post("/phone/", {"token": token})
+        return browser
+
+    return scanned
+
+
+@pytest.fixture
+def phone(scan):
+    """The phone, which has made a key and offered it."""
+    phone = scan()
+    phone.post("/phone/key/", {"public_key": KEY})
+    return phone
+
+
+def confirm(computer, name="My phone"):
+    return computer.post(f"/handovers/{Handover.objects.get().pk}/confirm/", {"name": name}, follow=True)
+
+
+def test_the_code_to_scan_is_in_one_answer_that_nobody_stores(as_alice, pep, settings):
+    settings.PUBLIC_URL = "https://portal.example.com"
+    page = as_alice.post("/handovers/")
+    assert ("<svg" in page.text, "https://portal.example.com/phone/" in page.text, "no-store" in page["Cache-Control"]) == (True,) * 3
+    later = as_alice.get(f"/handovers/{Handover.objects.get().pk}/")
+    assert ("<svg" in later.text, "No phone has answered yet" in later.text) == (False, True)
+
+
+def test_opening_the_link_shows_everybody_the_same_and_changes_nothing(token, client):
+    before = Handover.objects.values().get()
+    pages = {without_token(Client().get(f"/phone/{query}")) for query in ("", "?anew", f"?{token}")}
+    assert (len(pages), Handover.objects.values().get()) == (1, before)
+
+
+def test_a_phone_that_is_not_signed_in_gets_its_config_once_the_letters_were_compared(as_alice, alice, phone, pep):
+    waiting, asked = phone.get("/phone/"), as_alice.get(f"/handovers/{Handover.objects.get().pk}/")
+    letters = Handover.objects.get().fingerprint
+    assert (letters in waiting.text, letters in asked.text, Device.objects.count()) == (True, True, 0)
+    assert "My phone is enrolled" in confirm(as_alice).text
+    device = Device.objects.get(owner=alice)
+    assert (device.kind, device.public_key) == ("phone", KEY)
+    page = phone.get("/phone/")
+    assert (f"{device.address_v4}/32" in page.text, pep.public_key in page.text, "data-ready" in page.text) == (True,) * 3
+
+
+def test_whoever_scans_first_gets_nothing_in_alices_name_without_her(as_alice, alice, scan):
+    thief = scan()
+    thief.post("/phone/key/", {"public_key": a_key("thief")})
+    assert "was used already" in scan().post("/phone/key/", {"public_key": KEY}).text
+    as_alice.post(f"/handovers/{Handover.objects.get().pk}/refuse/")
+    assert "Refused on the computer" in thief.get("/phone/").text
+    assert not Device.objects.exists()
+
+
+def test_what_the_phone_is_given_goes_to_the_browser_that_made_the_key_alone(as_alice, scan, phone, token):
+    confirm(as_alice)
+    others = [Client(), scan(), as_alice]
+    assert [browser.get("/phone/").text.count("data-ready") for browser in others] == [0, 0, 0]
+    assert Client().post("/phone/", {"token": token}).status_code == 404
+    assert "data-ready" in phone.get("/phone/").text
+
+
+def test_signed_in_as_herself_on_the_phone_alice_enrols_there_and_the_link_is_used(as_alice, alice, browse, token):
+    phone = browse(alice)
+    answer = phone.post("/phone/", {"token": token}, follow=True)
+    assert answer.redirect_chain == [("/devices/new/?kind=phone", 302)]
+    assert '<option value="phone" selected>' in answer.text
+    assert browse(alice).post("/phone/", {"token": token}).status_code == 404
+    assert "Go on there" in as_alice.get(f"/handovers/{Handover.objects.get().pk}/").text
+
+
+def test_signing_in_on_the_phone_after_scanning_leads_on_to_enrolment(alice, scan):
+    phone = scan()
+    assert "/accounts/oidc/login/?next=/phone/" in phone.get("/phone/").text
+    phone.force_login(alice)
+    assert "Continue" in phone.get("/phone/").text
+    assert phone.post("/phone/").url == "/devices/new/?kind=phone"
+
+
+def test_somebody_else_who_is_signed_in_is_told_why_and_uses_up_nothing(erin, browse, scan, token):
+    theirs = scan(browse(erin)).post("/phone/", {"token": token})
+    assert (theirs.status_code, "somebody else made it" in theirs.text, "signed in here as Erin" in theirs.text) == (403, True, True)
+    scanned_first = scan()
+    scanned_first.force_login(erin)
+    assert scanned_first.get("/phone/").status_code == 403
+    scanned_first = scan()
+    scanned_first.force_login(erin)
+    scanned_first.post("/phone/key/", {"public_key": KEY})
+    assert Handover.objects.get().state == "open"
+
+
+def test_a_used_an_expired_and_an_unknown_link_are_answered_alike(as_alice, alice, scan, token, phone):
+    used = Client().post("/phone/", {"token": token})
+    unknown = Client().post("/phone/", {"token": "a" * 26})
+    _handover, late = lifecycle.make_handover(alice, now=timezone.now() - LASTS)
+    expired = Client().post("/phone/", {"token": late})
+    assert used.status_code == unknown.status_code == expired.status_code == 404
+    assert without_token(used) == without_token(unknown) == without_token(expired)
+
+
+def test_a_name_that_is_taken_is_said_at_its_field_and_stays_typed(as_alice, alice, phone):
+    a_device(alice, "My phone")
+    page = confirm(as_alice)
+    assert ("a device of this name already" in page.text, 'value="My phone"' in page.text) == (True, True)
+    assert "is enrolled" in confirm(as_alice, "Another").text
+
+
+def test_the_same_key_sent_again_waits_as_before(phone):
+    assert phone.post("/phone/key/", {"public_key": KEY}, follow=True).text.count("data-waits") == 1
+
+
+def test_a_key_that_protects_nothing_is_refused_and_the_link_still_works(scan):
+    phone = scan()
+    page = phone.post("/phone/key/", {"public_key": "A" * 43 + "="})
+    assert (page.status_code, "protects nothing" in page.text) == (422, True)
+    assert "data-waits" in phone.post("/phone/key/", {"public_key": KEY}, follow=True).text
