@@ -1,7 +1,7 @@
 """Which requests are limited, and what whoever sends too many is answered: 429, and when to try again.
 
-By address: signing in, as nobody is known yet. By person: whatever is posted, and numbers asked for that are nobody's or
-somebody else's, so that nobody walks through them. What ends access, or a session, is never limited: ENDINGS.
+By address: signing in, and wrong links for phones, as nobody is known yet. By person: whatever is posted, and numbers asked
+for that are nobody's or somebody else's, so that nobody walks through them. What ends access, or a session, never: ENDINGS.
 SCIM and logout tokens have no person; `portal/scim/door.py` and `portal/oidc/backchannel.py` count what they refuse.
 """
 
@@ -19,8 +19,9 @@ from portal import limits
 
 SIGN_IN = "oidc_login"
 CALLBACK = "oidc_callback"
+LINKS = {"phone", "phone-key"}  # where a one-time link's token is sent: wrong ones are counted
 ENDINGS = {
-    *("device-retire", "device-lost", "device-suspend", "request-cancel", "grant-end"),
+    *("device-retire", "device-lost", "device-suspend", "request-cancel", "grant-end", "handover-refuse"),
     *("account_logout", "admin:logout"),
 }
 ENDING_VERBS = ("revoke", "lost", "suspend", "retire", "refuse", "deny", "not_justified", "disable", "leave", "end", "confirm", "lock_down")
@@ -37,6 +38,8 @@ class Limited:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         match = request.resolver_match
+        if match and match.view_name in LINKS and request.method == "POST" and is_a_miss(match, response):
+            limits.spend("refusals", limits.address_of(request), now=time.time())
         if match and match.kwargs and request.user.pk and is_a_miss(match, response):
             limits.spend("misses", limits.person(request.user.pk), now=time.time())
         return response
@@ -50,6 +53,8 @@ class Limited:
             return None
         if match.view_name in {SIGN_IN, CALLBACK}:
             is_over = limits.spend("sign-ins", limits.address_of(request), now=now)
+        elif match.view_name in LINKS:
+            is_over = not reads and limits.is_spent("refusals", limits.address_of(request), now=now)
         elif request.user.pk is None:
             return None
         else:

@@ -6,7 +6,9 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from enrollment import lifecycle
 from enrollment.models import AccessRequest, User
 from portal import limits
 from portal.too_many import ENDING_VERBS, ENDINGS
@@ -64,6 +66,16 @@ def test_behind_proxies_the_address_is_the_one_that_they_added(three, db):
     same = [ask(f"198.51.100.{number}", "203.0.113.7", "192.0.2.2") for number in range(4)]
     assert statuses(same) == [503, 503, 503, 429]
     assert statuses([ask("203.0.113.7", "203.0.113.8", "192.0.2.2"), ask("203.0.113.7")]) == [503, 503]
+
+
+def test_guessing_one_time_links_is_limited_by_address_and_the_true_one_works_elsewhere(three, alice):
+    guesses = [Client().post("/phone/", {"token": "a" * 26}) for _ in range(4)]
+    assert statuses(guesses[:3]) == [404] * 3
+    check_refused(guesses[3])
+    token = lifecycle.make_handover(alice, now=timezone.now())[1]
+    assert statuses([Client().post("/phone/", {"token": token}), Client().post("/phone/key/")]) == [429, 429]
+    assert Client().get("/phone/").status_code == 200
+    assert Client().post("/phone/", {"token": token}, REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
 def test_one_network_of_ipv6_is_one_address(three, db):
