@@ -16,6 +16,8 @@ lab="nft:nftables wg:wireguard-tools wireguard-go:wireguard-go conntrack:conntra
 far="sshd:openssh-server sudo:sudo shellcheck:shellcheck systemd-analyze:systemd"
 # What signs in, and reads the QR code off the screen:
 browser="chromium:chromium zbarimg:zbar-tools"
+# What people on Linux import a config into:
+desktop="NetworkManager:network-manager dbus-daemon:dbus-daemon"
 # What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it).
 # redis-check-rdb is Redis itself by another name, and its package starts no service:
 servers="initdb:postgresql redis-check-rdb:redis-tools"
@@ -30,7 +32,7 @@ check)
     ;;
 test)
     locks="requirements-dev.txt" tools="$browser $servers $node" node_packages="tests/providers/node" python_apart="tests/providers/canaille"
-    if can_have_lab; then tools="$tools $lab $far tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
+    if can_have_lab; then tools="$tools $lab $far $desktop tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
     ;;
 bench)
     locks="requirements-dev.txt" tools=""

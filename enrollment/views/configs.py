@@ -6,7 +6,10 @@ names fifty could not be read, and whom it concerns not at all need not know whe
 
 from dataclasses import dataclass
 
-from enrollment import clientconf, facts
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from enrollment import clientconf, facts, platforms
 from enrollment.models import Device, Pep, User
 
 
@@ -32,15 +35,22 @@ def client_file(device: Device, private_key: str | None = None) -> ClientFile:
         return ClientFile(text, tunnel, is_whole=True)
 
 
+def ready_page(request: HttpRequest, device: Device, file: ClientFile, *, way: str, is_new: bool, ready: str = "") -> HttpResponse:
+    """Show a file with how to install it; `ready` is where a reload leads, if not to the device's page."""
+    unfolded = platforms.likely(request.headers.get("user-agent", ""), is_phone=device.kind == Device.Kind.PHONE)
+    shown = {"device": device, "file": file, "way": way, "is_new": is_new, "ready": ready, "platforms": platforms.in_order(unfolded)}
+    return render(request, "enrollment/device_config.html", shown)
+
+
 def _client_peers(owner: User) -> list[clientconf.ClientPeer]:
     peps = Pep.objects.filter(is_enabled=True, placements__resource__in=facts.may_come_to_need(owner)).distinct()
     return [
-        clientconf.ClientPeer(public_key=pep.public_key, endpoint=_endpoint(pep), allowed_ips=(pep.prefix_v4, pep.prefix_v6))
+        clientconf.ClientPeer(public_key=pep.public_key, endpoint=endpoint(pep), allowed_ips=(pep.prefix_v4, pep.prefix_v6))
         for pep in peps
         if pep.public_key
     ]
 
 
-def _endpoint(pep: Pep) -> str:
+def endpoint(pep: Pep) -> str:
     host = f"[{pep.endpoint_host}]" if ":" in pep.endpoint_host else pep.endpoint_host
     return f"{host}:{pep.endpoint_port}"

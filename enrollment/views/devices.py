@@ -1,7 +1,7 @@
 """My devices: the list, one device, and how it goes."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.contrib import messages
@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from enrollment import clock, lifecycle
-from enrollment.models import Device
+from enrollment.models import Device, Grant
 from enrollment.views.configs import client_file
-from enrollment.views.held import held_back
+from enrollment.views.held import Held, held_back
 from enrollment.views.outcomes import SignedIn, answers_conflicts
 from enrollment.views.standing import GONE
+from enrollment.views.working import is_it_working
 
 
 @require_safe
@@ -36,6 +37,8 @@ def devices(request: SignedIn) -> HttpResponse:
 def device(request: SignedIn, pk: int) -> HttpResponse:
     now = clock.of(request)
     found = get_object_or_404(request.user.devices.prefetch_related("handshakes__pep"), pk=pk)
+    granted = _granted(found, now)
+    held = held_back(granted, now)
     return render(
         request,
         "enrollment/device.html",
@@ -43,19 +46,25 @@ def device(request: SignedIn, pk: int) -> HttpResponse:
             "device": found,
             "file": client_file(found),
             "is_retired": found.state == Device.State.RETIRED,
-            "held": _held(found, now),
+            "held": _held(granted, held),
+            "findings": is_it_working(found, granted, held, now),
             "letting_go": _not_confirmed_gone(found) if found.state == Device.State.SUSPENDED else (),
         },
     )
 
 
-def _held(device: Device, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
-    """Return what was granted to this device and does not let it in now, together where the reasons are the same."""
+def _granted(device: Device, now: datetime) -> list[Grant]:
+    """Return what is granted to this device now, with where it lies."""
     itself = Prefetch("devices", Device.objects.filter(pk=device.pk))
-    granted = list(device.grants.live(now).order_by("resource__name").select_related("resource").prefetch_related(itself))
-    held, names = held_back(granted, now), defaultdict[tuple[str, ...], list[str]](list)
+    rows = device.grants.live(now).order_by("resource__name").select_related("resource")
+    return list(rows.prefetch_related(itself, "resource__placements__pep__status"))
+
+
+def _held(granted: list[Grant], held: Mapping[int, tuple[Held, ...]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return what was granted and does not let the device in now, together where the reasons are the same."""
+    names = defaultdict[tuple[str, ...], list[str]](list)
     for grant in granted:
-        for each in held[grant.pk]:
+        for each in held.get(grant.pk, ()):
             names[each.reasons].append(grant.resource.name)
     return [(", ".join(dict.fromkeys(same)), reasons) for reasons, same in names.items()]
 

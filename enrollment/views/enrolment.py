@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from enrollment import clock, lifecycle
 from enrollment.forms import EnrolForm, KeyForm, Way
 from enrollment.models import Device
-from enrollment.views.configs import client_file
+from enrollment.views.configs import client_file, ready_page
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
 
 REMEMBERED = 20  # forms of one session whose second sending is recognised
@@ -69,7 +69,7 @@ def device_key(request: SignedIn, pk: int) -> HttpResponse:
     return _answer_once(request, form, replace) or render(request, "enrollment/device_key.html", shown)
 
 
-@sensitive_variables("private_key", "config", "shown")
+@sensitive_variables("private_key", "config")
 def _answer_once(request: SignedIn, form: KeyForm, use: Callable[[str], Device]) -> HttpResponse | None:
     """Use a valid form once and show the device's file; send a second sending to the device; None: show the form."""
     if request.method != "POST":
@@ -90,8 +90,7 @@ def _answer_once(request: SignedIn, form: KeyForm, use: Callable[[str], Device])
         return None
     request.session["forms_used"] = dict([*seen.items(), (str(form.cleaned_data["once"]), device.pk)][-REMEMBERED:])
     config = client_file(device, private_key)
-    shown = {"device": device, "file": config, "way": form.cleaned_data["way"], "is_new": isinstance(form, EnrolForm)}
-    return render(request, "enrollment/device_config.html", shown)
+    return ready_page(request, device, config, way=form.cleaned_data["way"], is_new=isinstance(form, EnrolForm))
 
 
 @sensitive_variables()

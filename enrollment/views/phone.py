@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from enrollment import clock, lifecycle
 from enrollment.lifecycle.handovers import NOT_YOURS, OF_NO_USE
 from enrollment.models import Handover, User
-from enrollment.views.configs import client_file
+from enrollment.views.configs import client_file, ready_page
 
 KNOWN = "handover"  # in the session: the link's number, and the key that this browser offered
 State = Handover.State
@@ -88,8 +88,7 @@ def _go_on(request: HttpRequest, now: datetime) -> HttpResponse:
     if found.state == State.OPEN:
         return render(request, "enrollment/phone_start.html", {"handover": found})
     if found.state == State.CONFIRMED and found.device:
-        shown = {"device": found.device, "file": client_file(found.device), "way": "browser", "is_new": True, "ready": reverse("phone")}
-        return render(request, "enrollment/device_config.html", shown)
+        return ready_page(request, found.device, client_file(found.device), way="browser", is_new=True, ready=reverse("phone"))
     return render(request, "enrollment/phone_waits.html", {"handover": found})
 
 

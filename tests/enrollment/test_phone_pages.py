@@ -80,9 +80,13 @@ def test_whoever_scans_first_gets_nothing_in_alices_name_without_her(as_alice, a
     assert not Device.objects.exists()
 
 
-def test_what_the_phone_is_given_goes_to_the_browser_that_made_the_key_alone(as_alice, scan, phone, token):
+def test_what_the_phone_is_given_goes_to_the_browser_that_made_the_key_alone(as_alice, scan, token):
+    scanned_too, phone = scan(), scan()
+    phone.post("/phone/key/", {"public_key": KEY})
+    assert phone.get("/phone/").text.count("data-waits") == 1
+    others = [Client(), scanned_too, as_alice]
+    assert [browser.get("/phone/").text.count("data-waits") for browser in others] == [0, 0, 0]
     confirm(as_alice)
-    others = [Client(), scan(), as_alice]
     assert [browser.get("/phone/").text.count("data-ready") for browser in others] == [0, 0, 0]
     assert Client().post("/phone/", {"token": token}).status_code == 404
     assert "data-ready" in phone.get("/phone/").text
