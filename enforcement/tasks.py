@@ -29,6 +29,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.free_addresses,
     lifecycle.forget_logout_tokens,
     lifecycle.forget_handovers,
+    lifecycle.forget_refresh_tokens,
     lock_down.give_up,
     alarms.judge,
 )

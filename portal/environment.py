@@ -30,6 +30,18 @@ def whole(name: str, default: int, low: int = 0, high: int = 2**31) -> int:
     return int(raw)
 
 
+def whole_or_off(name: str, low: int, high: int) -> int:
+    """Return a whole number from `low` to `high`, or 0, which is off."""
+    raw = text(name, "0")
+    if raw == "0":
+        return 0
+    try:
+        return whole(name, 0, low, high)
+    except ImproperlyConfigured as error:
+        message = f"{name} must be a whole number from {low} to {high}, or 0, which is off; it is {raw!r}."
+        raise ImproperlyConfigured(message) from error
+
+
 def truth(name: str, *, default: bool = False) -> bool:
     """Return a yes or a no."""
     raw = text(name, "yes" if default else "no").lower()

@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF
 
 from portal.counting import counting_in
 from portal.databases import database
-from portal.environment import argvs, one_of, origin, secret, text, truth, whole, words
+from portal.environment import argvs, one_of, origin, secret, text, truth, whole, whole_or_off, words
 from portal.syslog import logging_to
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -39,6 +39,8 @@ OIDC_GROUP_PREFIX = text("LYCHGATE_OIDC_GROUP_PREFIX", "oidc:")  # before each g
 OIDC_MAX_AGE = whole("LYCHGATE_OIDC_MAX_AGE", 0) or None  # seconds; with it, a provider that sends no auth_time is refused
 OIDC_MFA_AMR = words("LYCHGATE_OIDC_MFA_AMR", "mfa")  # what the provider says in amr, or in acr, of a sign-in with more than one factor
 OIDC_MFA_ACR = words("LYCHGATE_OIDC_MFA_ACR")
+OIDC_PROBE_SECONDS = whole_or_off("LYCHGATE_OIDC_PROBE_SECONDS", 60, 86400)  # how often it is asked whether it stands by a sign-in
+OIDC_CONSENT = truth("LYCHGATE_OIDC_CONSENT")  # ask people for consent at each sign-in: some providers give no refresh token otherwise
 OIDC_ORIGINS = words("LYCHGATE_OIDC_ORIGINS")  # more origins that signing in leads through, where the issuer's is not all
 
 # SCIM: how the provider tells of people and groups between sign-ins. Without a token there is no such address.
@@ -180,6 +182,7 @@ APPROVER_GROUPS = [OIDC_GROUP_PREFIX + name for name in words("LYCHGATE_APPROVER
 REDIS_URL = secret("REDIS_URL", "redis://localhost:6379/0")
 SWEEP_SECONDS = whole("LYCHGATE_SWEEP_SECONDS", 10, 1, 300)
 MAIL_SECONDS = 30
+PROBE_ROUND_SECONDS = 10
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
@@ -201,7 +204,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "pep"
-CELERY_TASK_ROUTES = {"enrollment.*": {"queue": "mail"}}
+CELERY_TASK_ROUTES = {"enrollment.*": {"queue": "mail"}, "portal.*": {"queue": "mail"}}
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = whole("LYCHGATE_WORKER_THREADS", 8, 1, 200)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -213,6 +216,12 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.tasks.sweep_due_peps", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
     "mail": {"task": "enrollment.tasks.mail_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
 }
+if OIDC_PROBE_SECONDS:
+    CELERY_BEAT_SCHEDULE["probe"] = {
+        "task": "portal.oidc.tasks.probe_due_sessions",
+        "schedule": PROBE_ROUND_SECONDS,
+        "options": {"expires": PROBE_ROUND_SECONDS},
+    }
 
 # How often within a minute, by address or by person (`portal/limits.py`); 0 is as often as one likes.
 LIMITS = {

@@ -25,6 +25,16 @@ from enrollment.lifecycle.handovers import (
 from enrollment.lifecycle.members import change_members, confirm_held, deprovision_group, dismiss_held, provision_group, replace_members
 from enrollment.lifecycle.outcomes import Conflict, Refused
 from enrollment.lifecycle.people import disable_user, enable_user, sign_in
+from enrollment.lifecycle.probes import (
+    drop_token,
+    end_refused,
+    forget_refresh_tokens,
+    keep_refresh_token,
+    keep_rotated,
+    report_mistaken,
+    stand_by,
+    take_probe,
+)
 from enrollment.lifecycle.requests import cancel_request, request_access
 from enrollment.lifecycle.reviews import approve, deny
 from enrollment.lifecycle.sessions import forget_logout_tokens, keep_key, sign_out, sign_out_by_provider
@@ -48,15 +58,20 @@ __all__ = [
     "describe_user",
     "disable_user",
     "dismiss_held",
+    "drop_token",
     "enable_user",
     "end_delegation",
+    "end_refused",
     "enrol_device",
     "estate_changed",
     "expire_due",
     "forget_handovers",
     "forget_logout_tokens",
+    "forget_refresh_tokens",
     "free_addresses",
     "keep_key",
+    "keep_refresh_token",
+    "keep_rotated",
     "lapse_due",
     "make_handover",
     "new_policy_version",
@@ -68,6 +83,7 @@ __all__ = [
     "refuse_handover",
     "replace_members",
     "report_lost",
+    "report_mistaken",
     "report_unmatched",
     "request_access",
     "resume_device",
@@ -79,5 +95,7 @@ __all__ = [
     "sign_in",
     "sign_out",
     "sign_out_by_provider",
+    "stand_by",
     "suspend_device",
+    "take_probe",
 ]

@@ -30,7 +30,7 @@ def browser_of(user: User, known: int | None, sid: str, now: datetime) -> Browse
     """
     if known is not None:
         here = BrowserSession.objects.filter(pk=known, ended_at=None)
-        _end(here.exclude(user=user), by="another sign-in", now=now)
+        end(here.exclude(user=user), by="another sign-in", now=now)
         if here.filter(user=user).update(sid=sid[:255]):
             return here.get()
     return BrowserSession.objects.create(user=user, sid=sid[:255], began_at=now)
@@ -54,7 +54,7 @@ def keep_key(browser: BrowserSession, key: str) -> bool:
 def sign_out(user: User, browser: int | None, *, now: datetime) -> None:
     """Somebody signs out in one browser. Never refused; harmless to repeat."""
     if browser is not None:
-        _end(BrowserSession.objects.filter(pk=browser, user=user), by="themselves", now=now)
+        end(BrowserSession.objects.filter(pk=browser, user=user), by="themselves", now=now)
 
 
 @transaction.atomic
@@ -74,7 +74,7 @@ def sign_out_by_provider(*, issuer: str, jti: str, subject: str, sid: str, issue
         owner &= Q(user__subject=subject)
     if sid:
         owner &= Q(sid=sid) | Q(proofs__sid=sid)
-    return _end(BrowserSession.objects.filter(pk__in=BrowserSession.objects.filter(owner).values("pk")), by="the provider", now=now)
+    return end(BrowserSession.objects.filter(pk__in=BrowserSession.objects.filter(owner).values("pk")), by="the provider", now=now)
 
 
 def end_all(user: User, *, now: datetime) -> None:
@@ -88,14 +88,15 @@ def forget_logout_tokens(*, now: datetime) -> None:
     LogoutToken.objects.filter(forget_at__lte=now).delete()
 
 
-def _end(browsers: QuerySet[BrowserSession], *, by: str, now: datetime) -> int:
+def end(browsers: QuerySet[BrowserSession], *, by: str, now: datetime, why: str = "") -> int:
+    """End those of these browsers that have not ended, and what hangs on them. Part of the verb that says by whom; returns how many."""
     ended = _close(browsers.filter(ended_at=None), now)
     for user in User.objects.filter(pk__in={browser.user_id for browser in ended}).order_by("pk"):
         mine = [browser.pk for browser in ended if browser.user_id == user.pk]
         open_proofs = IdentityProof.objects.filter(browser__in=mine, signed_out_at=None)
         proofs = sorted(open_proofs.values_list("pk", flat=True))
         open_proofs.update(signed_out_at=now)
-        data = {"user": user.pk, "proofs": proofs, "browsers": mine, "by": by}
+        data = {"user": user.pk, "proofs": proofs, "browsers": mine, "by": by, **({"why": why} if why else {})}
         audit.append("user.signed_out", actor=user if by == "themselves" else None, subject=user, data=data, now=now)
         nudge(peps_of_user(user), devices=devices_of_user(user))
     return len(ended)
@@ -104,6 +105,6 @@ def _end(browsers: QuerySet[BrowserSession], *, by: str, now: datetime) -> int:
 def _close(browsers: QuerySet[BrowserSession], now: datetime) -> Sequence[BrowserSession]:
     """End the sessions of these browsers; the caller's transaction decides whether it stays so."""
     ended = list(browsers.select_for_update(no_key=True).order_by("pk"))
-    BrowserSession.objects.filter(pk__in=[browser.pk for browser in ended]).update(ended_at=now, key=None)
+    BrowserSession.objects.filter(pk__in=[browser.pk for browser in ended]).update(ended_at=now, key=None, sealed_token="", probe_at=None)
     Session.objects.filter(pk__in=[browser.key for browser in ended if browser.key]).delete()
     return ended

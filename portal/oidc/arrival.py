@@ -13,7 +13,9 @@ from django.db import IntegrityError, transaction
 from enrollment import lifecycle
 from enrollment.models import BrowserSession, User
 from portal.oidc.claims import Expected, Identity, identify, is_mfa
+from portal.oidc.probe import refresh_token_in
 from portal.oidc.refusal import SignInRefused
+from portal.oidc.sealed import seal
 
 
 def arrive(login: SocialLogin, *, browser: int | None, now: datetime) -> User:
@@ -31,6 +33,8 @@ def arrive(login: SocialLogin, *, browser: int | None, now: datetime) -> User:
         if not user.is_active:
             raise SignInRefused("Your account here is disabled. Ask an administrator of this portal.", hint=f"user {user.pk} is not active")
         login.browser = _take_over(user, identity, browser, now)
+        if settings.OIDC_PROBE_SECONDS and (token := refresh_token_in(login.refresh_token)):
+            lifecycle.keep_refresh_token(login.browser, seal(token), now=now)
     login.user = user
     login.account.uid = user.username
     return user

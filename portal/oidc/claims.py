@@ -57,6 +57,7 @@ class Identity:
 def identify(id_token: Claims, userinfo: Claims | None, expected: Expected, *, now: datetime) -> Identity:
     """Return who this is, or raise SignInRefused."""
     _check_parties(id_token, expected)
+    _check_nonce(id_token, expected)
     _check_times(id_token, now)
     subject = _subject(id_token, userinfo)
     said = {**id_token, **(userinfo or {})}
@@ -72,6 +73,16 @@ def identify(id_token: Claims, userinfo: Claims | None, expected: Expected, *, n
         sid=_printable(id_token.get("sid"), LONGEST),
         issued_at=datetime.fromtimestamp(_instant(id_token, "iat"), UTC),
     )
+
+
+def insist_on_same_person(id_token: Claims, expected: Expected, subject: str) -> None:
+    """Hold the id_token that a refresh brings against the sign-in's: the same provider, for us, about the same person.
+
+    It says nothing else that we believe, and no nonce: 12.2 of the standard.
+    """
+    _check_parties(id_token, expected)
+    if _subject(id_token, None) != subject:
+        raise SignInRefused("The identity provider answered about another person than the one who signed in.", hint="sub is another")
 
 
 def is_mfa(identity: Identity, *, acr: Collection[str], amr: Collection[str]) -> bool:
@@ -91,6 +102,9 @@ def _check_parties(token: Claims, expected: Expected) -> None:
     # With several audiences, azp says which of them may use the token.
     if token.get("azp", expected.client_id if len(audiences) == 1 else None) != expected.client_id:
         raise SignInRefused("The identity provider's answer was issued to another application.", hint=f"azp {token.get('azp')!r}")
+
+
+def _check_nonce(token: Claims, expected: Expected) -> None:
     nonce = token.get("nonce")
     if not expected.nonce or not isinstance(nonce, str) or not compare_digest(nonce.encode(), expected.nonce.encode()):
         raise SignInRefused("The identity provider's answer does not belong to this sign-in.", hint="nonce missing or different")

@@ -52,18 +52,11 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
 
     @property
     def openid_config(self) -> dict[str, Any]:
-        """Return what the provider says about itself, checked and remembered for five minutes."""
-        key = f"oidc-configuration:{settings.OIDC_ISSUER}"
-        found: dict[str, Any] | None = cache.get(key)
-        if found is None:
-            found = checked(fetch(f"{settings.OIDC_ISSUER.rstrip('/')}/.well-known/openid-configuration"))
-            cache.set(key, found, REMEMBER_SECONDS)
-        return found
+        return configuration()
 
     @property
     def basic_auth(self) -> bool:
-        """Post the client's secret where the provider says it can take that; basic is the standard's default."""
-        return "client_secret_post" not in self.openid_config.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        return takes_basic(self.openid_config)
 
     def get_callback_url(self, request: HttpRequest, app: SocialApp) -> str:
         """Return the address registered with the provider, whatever Host the browser sent."""
@@ -76,8 +69,8 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
         is_promised = self.openid_config.get("authorization_response_iss_parameter_supported") is True
         if issuer != settings.OIDC_ISSUER and (is_promised or issuer is not None):  # RFC 9207: the mix-up attack
             raise SignInRefused("The answer came from another identity provider than the one this portal trusts.", hint=f"iss {issuer!r}")
-        if client.basic_auth:  # RFC 6749, 2.3.1: form-encoded first, or a "%" or "+" in a secret is read as something else
-            client.consumer_key, client.consumer_secret = quote(client.consumer_key, safe=""), quote(client.consumer_secret, safe="")
+        if client.basic_auth:
+            client.consumer_key, client.consumer_secret = for_basic(client.consumer_key), for_basic(client.consumer_secret)
         try:
             data: dict[str, Any] = super().get_access_token_data(request, app, client, pkce_code_verifier)
         except SignInRefused:
@@ -95,7 +88,28 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
         provider = self.get_provider()
         login = SocialLogin(user=get_user_model()(), account=SocialAccount(provider=provider.sub_id, uid=""), provider=provider)
         login.id_token, login.claims, login.userinfo = raw, claims, userinfo
+        login.refresh_token = kwargs["response"].get("refresh_token")
         return login
+
+
+def configuration() -> dict[str, Any]:
+    """Return what the provider says about itself, checked and remembered for five minutes."""
+    key = f"oidc-configuration:{settings.OIDC_ISSUER}"
+    found: dict[str, Any] | None = cache.get(key)
+    if found is None:
+        found = checked(fetch(f"{settings.OIDC_ISSUER.rstrip('/')}/.well-known/openid-configuration"))
+        cache.set(key, found, REMEMBER_SECONDS)
+    return found
+
+
+def takes_basic(found: dict[str, Any]) -> bool:
+    """Post the client's secret where the provider says it can take that; basic is the standard's default."""
+    return "client_secret_post" not in found.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+
+
+def for_basic(word: str) -> str:
+    """Return it form-encoded (RFC 6749, 2.3.1), or a "%" or "+" in a secret is read as something else."""
+    return quote(word, safe="")
 
 
 def fetch(url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:

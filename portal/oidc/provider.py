@@ -39,11 +39,13 @@ class PinnedProvider(OpenIDConnectProvider):
         return list(dict.fromkeys(["openid", *settings.OIDC_SCOPES]))
 
     def get_auth_params(self) -> dict[str, str]:
-        return {} if settings.OIDC_MAX_AGE is None else {"max_age": str(settings.OIDC_MAX_AGE)}
+        max_age = {} if settings.OIDC_MAX_AGE is None else {"max_age": str(settings.OIDC_MAX_AGE)}
+        return {**max_age, "prompt": "consent"} if settings.OIDC_CONSENT else max_age
 
     def get_redirect_from_request_kwargs(self, request: HttpRequest) -> dict[str, Any]:
         """Take from the request where to go afterwards, and whether to ask the person anew. Nothing else."""
-        asks_anew = {"auth_params": {**self.get_auth_params(), "prompt": "login"}} if "fresh" in request.GET else {}
+        asked = self.get_auth_params()
+        asks_anew = {"auth_params": {**asked, "prompt": f"login {asked.get('prompt', '')}".strip()}} if "fresh" in request.GET else {}
         return {"process": AuthProcess.LOGIN, "next_url": get_next_redirect_url(request), **asks_anew}
 
     def redirect(self, request: HttpRequest, process: str, next_url: str | None = None, data: object = None, **kwargs: Any) -> HttpResponse:

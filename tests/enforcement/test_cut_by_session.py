@@ -1,5 +1,6 @@
-"""Access that hangs on the sign-in: an open TCP stream through a real PEP is cut when somebody signs out, here or there, and by its age."""
+"""Access that hangs on the sign-in: an open TCP stream through a real PEP is cut by signing out, by the provider, and by its age."""
 
+import itertools
 import re
 import time
 from datetime import timedelta
@@ -11,8 +12,11 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from enforcement.models import Enforcement
-from enrollment import lifecycle
+from enrollment import clock, lifecycle
+from enrollment.models import BrowserSession
 from portal.oidc.backchannel import EVENT
+from portal.oidc.sealed import seal
+from portal.oidc.tasks import probe_due_sessions
 from tests import factories
 from tests.e2e.site import free_port
 from tests.enforcement.pep.agents import agent_argv
@@ -43,6 +47,7 @@ def site(lab, provider, pyz, tmp_path, transactional_db):  # noqa: F811 - pytest
         "LYCHGATE_OIDC_ISSUER": provider.issuer,
         "LYCHGATE_OIDC_CLIENT_ID": "lychgate",
         "LYCHGATE_OIDC_CLIENT_SECRET": "of this test",
+        "LYCHGATE_OIDC_PROBE_SECONDS": "60",
         "LYCHGATE_PUBLIC_URL": f"http://localhost:{port}",
     }
     with running_site(lab, {"pep-1": argv}, **settings) as site:
@@ -113,11 +118,20 @@ def by_the_provider(site, provider, _cookie):
     assert requests.post(f"{site.url}/accounts/oidc/logout/", {"logout_token": token}, timeout=10).status_code == 200
 
 
-WAYS = {"signing out": by_signing_out, "back-channel logout": by_the_provider}
+def by_a_probe(site, provider, cookie):
+    """Have the worker ask, who is told that the refresh token is good no more."""
+    provider.refusal, provider.statuses["/token"] = "invalid_grant", 400
+    sealed = seal("a token")
+    assert BrowserSession.objects.filter(key=cookie["lychgate-session"]).update(sealed_token=sealed, probe_at=clock.now()) == 1
+    probe_due_sessions.apply_async()
+    wait_until(lambda: provider.refreshed == ["a token"])
+    wait_until(lambda: page(site, cookie) == 302, SESSIONS)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("ends", [True, False], ids=["ends with it", "goes on"])
+WAYS = {"signing out": by_signing_out, "back-channel logout": by_the_provider, "a probe": by_a_probe}
+
+
+@pytest.mark.parametrize(("way", "ends"), [*itertools.product(("signing out", "back-channel logout"), (True, False)), ("a probe", True)])
 def test_an_open_stream_ends_with_the_session_where_the_terms_say_so(lab, site, provider, have, figure, way, ends):  # noqa: F811
     alice, grant = have(session_length=600, ends_at_logout=ends)
     cookie = sign_in(alice, timezone.now())

@@ -70,6 +70,13 @@ def signed_in(cast):
     return lifecycle.sign_in(cast.alice, groups=None, name="Alice", email="", auth_time=THEN, sid="s1", now=THEN)
 
 
+def probed(cast):
+    browser = signed_in(cast)
+    lifecycle.keep_refresh_token(browser, "sealed", now=THEN)
+    browser.refresh_from_db()
+    return browser
+
+
 def new_terms(cast, _given):
     terms = {"time_to_answer": HOUR, "longest_grant": HOUR, "rolling_total": HOUR, "rolling_window": HOUR, "session_length": None}
     stages = [(a_group("employees"), 1)]
@@ -119,9 +126,21 @@ TABLE = {
         ),
         [("user.signed_out", *STILL)],
     ),
+    "end_refused": (probed, lambda _cast, browser: lifecycle.end_refused(browser, now=THEN), [("user.signed_out", *STILL)]),
+    "report_mistaken": (
+        probed,
+        lambda _cast, browser: lifecycle.report_mistaken(browser, "another person", now=THEN),
+        [("user.mistaken", *STILL)],
+    ),
     # Books of the portal's own, about which there is nothing to tell:
     "keep_key": (signed_in, lambda _cast, browser: lifecycle.keep_key(browser, "a-key"), []),
     "forget_logout_tokens": (None, lambda _cast, _: lifecycle.forget_logout_tokens(now=THEN), []),
+    "keep_refresh_token": (signed_in, lambda _cast, browser: lifecycle.keep_refresh_token(browser, "sealed", now=THEN), []),
+    "take_probe": (probed, lambda _cast, browser: lifecycle.take_probe(browser, now=THEN), []),
+    "keep_rotated": (probed, lambda _cast, browser: lifecycle.keep_rotated(browser, "another"), []),
+    "stand_by": (probed, lambda _cast, browser: lifecycle.stand_by(browser, now=THEN), []),
+    "drop_token": (probed, lambda _cast, browser: lifecycle.drop_token(browser), []),
+    "forget_refresh_tokens": (probed, lambda _cast, _: lifecycle.forget_refresh_tokens(now=THEN), []),
     "enrol_device": (None, lambda cast, _: a_device(cast.erin, now=THEN), [("device.enrolled", None, "enrolled")]),
     "make_handover": (
         handed,

@@ -37,6 +37,10 @@ class Hostile:
         self.id_token, self.userinfo, self.discovery, self.callback, self.tokens = {}, {}, {}, {}, {}
         self.bodies = {}  # path -> bytes to answer with instead of JSON, or an address to redirect to
         self.addresses = []  # all that were asked for, in order
+        self.statuses = {}  # path -> status to answer with instead of 200
+        self.refreshed = []  # each refresh token that it was shown
+        self.refusal = None  # what it says of refresh tokens, instead of giving new ones
+        self.wait = 0.0  # seconds before it answers about one
         self.asked, self.posted = {}, {}
 
     def answer(self, path, query, form):
@@ -47,8 +51,10 @@ class Hostile:
             return f"{query['redirect_uri']}?{urlencode(said({'code': 'a-code', 'state': query['state']}, self.callback))}"
         if path == "/token":
             self.posted = form
-            claims = {"iss": self.issuer, "aud": "lychgate", "sub": "subject-1", "exp": now + 300, "iat": now, "nonce": self.asked["nonce"]}
-            id_token = SIGNATURES[self.signature](said(claims, self.id_token))
+            claims = {"iss": self.issuer, "aud": "lychgate", "sub": "subject-1", "exp": now + 300, "iat": now}
+            if form["grant_type"] == "refresh_token":
+                return self.refresh(form["refresh_token"], claims)
+            id_token = SIGNATURES[self.signature](said({**claims, "nonce": self.asked["nonce"]}, self.id_token))
             return said({"access_token": "opaque", "token_type": "Bearer", "id_token": id_token}, self.tokens)
         if path == "/userinfo":
             return said({"sub": "subject-1", "name": "Alice Adler", "email": "alice@example.com", "groups": ["employees"]}, self.userinfo)
@@ -58,6 +64,14 @@ class Hostile:
             }
         endpoints = {f"{name}_endpoint": f"{self.issuer}/{name}" for name in ("authorization", "token", "userinfo")}
         return said({"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks", **endpoints}, self.discovery)
+
+    def refresh(self, token, claims):
+        time.sleep(self.wait)
+        self.refreshed.append(token)
+        if self.refusal:
+            return {"error": self.refusal}
+        given = {"access_token": "opaque", "token_type": "Bearer", "refresh_token": f"token-{len(self.refreshed) + 1}"}
+        return said({**given, "id_token": SIGNATURES[self.signature](said(claims, self.id_token))}, self.tokens)
 
 
 def said(usual, instead):
@@ -78,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = hostile.bodies.get(parts.path) or hostile.answer(parts.path, dict(parse_qsl(parts.query)), form)
         redirects = isinstance(answer, str)
         body = b"" if redirects else answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(302 if redirects else 200)
+        self.send_response(302 if redirects else hostile.statuses.get(parts.path, 200))
         self.send_header("Location" if redirects else "Content-Type", answer if redirects else "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

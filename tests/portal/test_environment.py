@@ -1,10 +1,17 @@
 """Settings come from the environment, typed; a wrong value stops the start with words."""
 
+import runpy
+
 import pytest
+from celery.app.routes import MapRoute
 from django.core.exceptions import ImproperlyConfigured
 
+from enforcement.tasks import sweep_due_peps
+from enrollment.tasks import mail_due_notices
 from portal.databases import database
-from portal.environment import argvs, one_of, origin, secret, truth, whole, words
+from portal.environment import argvs, one_of, origin, secret, truth, whole, whole_or_off, words
+from portal.oidc.tasks import probe_due_sessions
+from tests.provider import ROOT
 
 
 @pytest.mark.parametrize(("raw", "expected"), [("yes", True), ("1", True), ("ON", True), ("no", False), (" false ", False)])
@@ -25,6 +32,28 @@ def test_a_number_out_of_bounds_stops_the_start(monkeypatch, raw):
     monkeypatch.setenv("LYCHGATE_X", raw)
     with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be a whole number from 0 to 100"):
         whole("LYCHGATE_X", 5, 0, 100)
+
+
+@pytest.mark.parametrize(("raw", "expected"), [("0", 0), (" 0 ", 0), ("60", 60), ("100", 100)])
+def test_a_number_may_be_off(monkeypatch, raw, expected):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    assert whole_or_off("LYCHGATE_X", 60, 100) == expected
+
+
+@pytest.mark.parametrize("raw", ["", "1", "59", "101", "-1", "00", "off"])
+def test_what_is_neither_off_nor_in_bounds_stops_the_start(monkeypatch, raw):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be a whole number from 60 to 100, or 0, which is off"):
+        whole_or_off("LYCHGATE_X", 60, 100)
+
+
+@pytest.mark.parametrize(("seconds", "more"), [("0", set()), ("60", {probe_due_sessions.name})])
+def test_the_provider_is_asked_about_sessions_only_where_that_is_set(monkeypatch, seconds, more):
+    monkeypatch.setenv("LYCHGATE_OIDC_PROBE_SECONDS", seconds)
+    settings = runpy.run_path(str(ROOT / "portal/settings.py"))
+    tasks = {entry["task"] for entry in settings["CELERY_BEAT_SCHEDULE"].values()}
+    assert tasks == {sweep_due_peps.name, mail_due_notices.name} | more
+    assert MapRoute(settings["CELERY_TASK_ROUTES"])(probe_due_sessions.name) == {"queue": "mail"}  # never before a PEP
 
 
 @pytest.mark.parametrize(("raw", "expected"), [("", "externalId"), ("userName", "userName"), (" externalId ", "externalId")])

@@ -13,8 +13,11 @@ import jwt
 import pytest
 import requests
 
-from enrollment.models import IdentityProof, User
+from enrollment import clock
+from enrollment.models import AuditEvent, BrowserSession, IdentityProof, User
 from portal.demo import cast
+from portal.oidc.sealed import unseal
+from portal.oidc.tasks import probe_due_sessions
 from tests.node_provider import running_node_provider
 from tests.portal.conftest import PORTAL, Browser
 
@@ -192,9 +195,9 @@ def test_signing_out_there_sends_a_logout_token(demo_portal, provider, browser, 
 
 
 def test_a_refresh_token_works_until_it_is_revoked(provider, tokens):
-    given = tokens("erin")
-    assert claims_of(refresh(provider, given)["id_token"])["sub"] == "demo-erin"
-    assert provider.revoke("erin") == 1
+    given = refresh(provider, tokens("bob"))
+    assert claims_of(given["id_token"])["sub"] == "demo-bob"
+    assert provider.revoke("bob") == 1
     assert refresh(provider, given)["error"] == "invalid_grant"
 
 
@@ -208,8 +211,56 @@ def test_without_consent_there_is_no_refresh_token(tokens):
     assert "refresh_token" not in tokens("dave", prompt="login")
 
 
+@pytest.fixture
+def asking(demo_portal):
+    """A portal that asks for refresh tokens and whether its sign-ins still stand; call it to have it ask."""
+    demo_portal.OIDC_SCOPES = ["profile", "email", "offline_access"]
+    demo_portal.OIDC_CONSENT, demo_portal.OIDC_PROBE_SECONDS = True, 60
+
+    def ask():
+        BrowserSession.objects.exclude(sealed_token="").update(probe_at=clock.now())
+        probe_due_sessions()
+        return BrowserSession.objects.get()
+
+    return ask
+
+
+def test_asked_again_and_again_it_stands_by_a_sign_in_with_a_new_token_each_time(asking, browser):
+    browser.sign_in("erin")
+    proof, first = IdentityProof.objects.values().get(), BrowserSession.objects.get()
+    rows = [first, *(asking() for _ in range(3))]
+    assert len({unseal(row.sealed_token) for row in rows}) == 4
+    assert [(row.probe_tries, row.ended_at) for row in rows] == [(0, None)] * 4
+    assert (first.probed_at, rows[-1].probed_at > rows[1].probed_at) == (None, True)
+    assert browser.get(f"{PORTAL}/").path == "/"
+    assert IdentityProof.objects.values().get() == proof
+
+
+@pytest.mark.parametrize("what", ["remove", "revoke"])
+def test_where_it_no_longer_stands_by_somebody_their_session_has_ended_and_nothing_more(asking, provider, browser, what):
+    browser.sign_in("erin")
+    assert asking().ended_at is None
+    getattr(provider, what)("erin")
+    row = asking()
+    assert (row.ended_at is not None, row.sealed_token) == (True, "")
+    assert browser.get(f"{PORTAL}/").path != "/"
+    told = AuditEvent.objects.get(verb="user.signed_out")
+    assert (told.data["by"], told.data["why"]) == ("the provider", "the provider no longer stands by this sign-in")
+    assert User.objects.get().is_active
+    provider.reset()
+    browser.sign_in("erin")
+    assert browser.get(f"{PORTAL}/").path == "/"
+
+
+def test_a_token_that_was_lost_between_its_answer_and_our_keeping_it_ends_the_session(asking, provider, browser):
+    browser.sign_in("erin")
+    token_endpoint(provider, grant_type="refresh_token", refresh_token=unseal(BrowserSession.objects.get().sealed_token))
+    assert asking().ended_at is not None
+
+
 @pytest.mark.parametrize("client_secret", ["a+b%c d:e/f", "per%20cent"])
-def test_a_secret_of_any_letters_opens_it(demo_portal, browser, tmp_path, client_secret):
+def test_a_secret_of_any_letters_opens_it_and_asks_again(demo_portal, asking, browser, tmp_path, client_secret):
     with running_node_provider(tmp_path, portal=PORTAL, client_secret=client_secret) as other:
         demo_portal.OIDC_ISSUER, demo_portal.OIDC_CLIENT_SECRET = other.issuer, client_secret
         assert browser.sign_in("alice").path == "/"
+        assert asking().probed_at is not None

@@ -7,6 +7,7 @@ export function backstage(provider, clientId) {
   provider.on('session.saved', (session) => sessions.set(session.uid, session));
   provider.on('session.destroyed', (session) => sessions.delete(session.uid));
   provider.on('refresh_token.saved', (token) => refreshTokens.set(token.jti, token));
+  provider.on('refresh_token.consumed', (token) => refreshTokens.delete(token.jti));
 
   const does = {
     change: (subject, { claims }) => people.change(subject, claims),

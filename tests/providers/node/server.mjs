@@ -5,7 +5,7 @@
 // The first argument is the portal, the second takes its logout tokens. It serves http://localhost:PORT on loopback, on a
 // free port, until it is told to stop, and prints one JSON line once it answers. Unlike the demo's own provider it says sid,
 // acr and amr, holds to max_age, ends sessions by back-channel logout, gives refresh tokens (where offline_access is asked
-// for with prompt=consent), signs with ES256, and takes the client's secret by HTTP Basic alone.
+// for with prompt=consent; each is good once, and one used twice ends the whole chain), signs with ES256, and takes the client's secret by HTTP Basic alone.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -62,6 +62,7 @@ const provider = new Provider(issuer, {
   jwks: { keys: [{ ...signing, use: 'sig', alg: 'ES256', kid: 'of this run' }] },
   loadExistingGrant: consent,
   pkce: { required: () => true },
+  rotateRefreshToken: true,
   scopes: SCOPES.split(' '),
   ttl: {
     AccessToken: minutes(5),
