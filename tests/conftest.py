@@ -55,11 +55,11 @@ def rounds(request):
 def pytest_terminal_summary(terminalreporter, config):
     """Say which figures were reached, at the end of the run; and keep what failed, for whoever runs this beside more."""
     failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
-    for report in (*terminalreporter.getreports("passed"), *failed):
-        for what, reached in report.user_properties:
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for what, reached in getattr(report, "user_properties", ()):  # a file that cannot be read has none
             terminalreporter.write_line(f"{report.nodeid}: {what} {reached}")
     if into := config.getoption("--failures-to"):
-        into.write_text("".join(f"{report.nodeid}\n{_why(report)}\n" for report in failed))
+        into.write_text("".join(f"{report.nodeid}\n{_why(report)}\n" for report in failed), encoding="utf-8")
 
 
 def _why(report):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from random import Random
 from typing import NamedTuple
 
+import pytest
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,8 +14,10 @@ from enrollment import facts, lifecycle
 from enrollment.lifecycle import Conflict, Refused
 from enrollment.models import BrowserSession, Grant, Placement
 from enrollment.policy import decide
+from portal.demo.netns import why_not
 from tests import factories
 from tests.enforcement.pep.agents import agent_argv
+from tests.enforcement.pep.gate import Gate
 from tests.factories import HOUR
 from tests.lab import LAN, OTHER_LAN, UNLISTED
 from tests.lab_ledger import Way
@@ -33,6 +36,11 @@ class Door(NamedTuple):
     kind: str
     to: str
     port: int
+
+    @property
+    def spec(self):
+        """As the lab's own programs read it."""
+        return {"kind": self.kind, "to": self.to, "port": self.port}
 
 
 class House:
@@ -177,6 +185,16 @@ class House:
         placed = Placement.objects.values_list("overlay_v4", "overlay_v6")
         addresses = [address for pair in placed for address in pair if address] + [address for host in HOSTS for address in host]
         return {name: [Door(name, *door[:1], to, door[1]) for to in addresses for door in DOORS] for name in self.devices}
+
+
+@contextmanager
+def a_lab(suffix):
+    """Three devices, a PEP and hosts behind it, in namespaces of their own."""
+    if why_not():
+        pytest.skip(f"no lab here: {why_not()}")
+    with Gate(suffix=suffix) as gate:
+        gate.add_device("tablet", 4, peer=False)
+        yield gate
 
 
 @contextmanager

@@ -8,10 +8,9 @@ import time
 
 import pytest
 
-from portal.demo.netns import why_not
-from tests.enforcement.house import HOUR, House, a_house
+from tests.enforcement.house import House, a_house, a_lab
 from tests.enforcement.pep.agents import agent_argv
-from tests.enforcement.pep.gate import Gate
+from tests.factories import HOUR
 from tests.lab_ledger import Knocker, Ledger, excess, late
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
@@ -30,11 +29,8 @@ class LongHouse(House):
 
 @pytest.fixture(scope="module")
 def lab():
-    if why_not():
-        pytest.skip(f"no lab here: {why_not()}")
-    with Gate(suffix="k") as gate:
-        gate.add_device("tablet", 4, peer=False)
-        yield gate
+    with a_lab("k") as lab:
+        yield lab
 
 
 def killed_after(seconds, argv):
@@ -50,7 +46,7 @@ def house(lab, tmp_path, settings, pyz):
 def test_whenever_the_agent_is_killed_no_packet_passes_that_the_log_does_not_allow(lab, house, settings, rounds, figure, pyz, tmp_path):
     whole = agent_argv(pyz, tmp_path / "house" / "agent.json")
     ledger, died = Ledger(lab), 0
-    knockers = {name: Knocker(lab, name, [door_of(each) for each in doors], pause=PAUSE) for name, doors in house.doors().items()}
+    knockers = {name: Knocker(lab, name, [door.spec for door in doors], pause=PAUSE) for name, doors in house.doors().items()}
     for _round in range(rounds(8, 200)):
         house.act(ACTS)
         ledger.allow_also(house.told())
@@ -69,7 +65,3 @@ def test_whenever_the_agent_is_killed_no_packet_passes_that_the_log_does_not_all
     assert len(packets) > rounds(8, 2000)
     assert died >= rounds(1, 80)
     figure(f"passes of {rounds(8, 200)} in which the agent was killed", died, rounds(8, 200), unit="passes")
-
-
-def door_of(door):
-    return {"kind": door.kind, "to": door.to, "port": door.port}

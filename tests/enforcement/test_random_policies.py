@@ -10,9 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from portal.demo.netns import why_not
-from tests.enforcement.house import SHORT, a_house
-from tests.enforcement.pep.gate import Gate
+from tests.enforcement.house import SHORT, a_house, a_lab
 from tests.lab_ledger import Ledger
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
@@ -23,8 +21,7 @@ PATIENCE = 30.0  # seconds that a tunnel may need to shake hands again
 
 def knock(lab, doors):
     """Knock at all of a device's doors at once; return those that answered."""
-    specs = [{"kind": door.kind, "to": door.to, "port": door.port} for door in doors]
-    answers = json.loads(lab.tool(doors[0].device, "probe", "1.5", json.dumps(specs)))
+    answers = json.loads(lab.tool(doors[0].device, "probe", "1.5", json.dumps([door.spec for door in doors])))
     return {door for door, answer in zip(doors, answers, strict=True) if answer == "connected"}
 
 
@@ -40,11 +37,8 @@ def what_passes(lab, doors, allowed):
 
 @pytest.fixture(scope="module")
 def lab():
-    if why_not():
-        pytest.skip(f"no lab here: {why_not()}")
-    with Gate(suffix="r") as gate:
-        gate.add_device("tablet", 4, peer=False)
-        yield gate
+    with a_lab("r") as lab:
+        yield lab
 
 
 def test_what_passes_is_what_is_decided(lab, tmp_path, settings, pyz, rounds):
