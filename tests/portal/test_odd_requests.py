@@ -7,7 +7,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tests import factories
 from tests.portal.test_url_matrix import ROUTES, browsers, filled_in, numbers  # noqa: F401 - fixtures
 
 LISTS = [route for route in ROUTES if re.fullmatch(r"admin/(enrollment|enforcement|auth)/\w+/", route)]
@@ -107,11 +106,9 @@ def test_a_request_in_an_odd_character_set_is_read_as_utf_8(charset, db):
 
 def test_an_unknown_number_and_somebody_elses_are_the_same_answer(numbers, browsers):  # noqa: F811
     """For erin, who has nothing; and in the admin for an approver of something else."""
-    factories.a_policy("of others", stages=[("approvers-of-others", 1)])
-    approver = Client()
-    approver.force_login(factories.a_person("grace", groups=["employees", "approvers-of-others"]))
+    *_others, approver, _carol, _dave, erin = browsers
     mine = [route for route in ROUTES if "<int:pk>" in route and not route.startswith("admin/")]
-    asked = [(browsers[5], route) for route in mine]
+    asked = [(erin, route) for route in mine]
     asked += [(approver, route) for route in ROUTES if re.match(r"admin/enrollment/(accessrequest|grant|delegation|review)/<", route)]
     told = [(route, method, as_told(browser, method, filled_in(route, numbers))) for browser, route in asked for method in ("get", "post")]
     nobodys = dict.fromkeys(numbers, 987654)

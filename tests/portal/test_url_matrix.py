@@ -17,25 +17,26 @@ from enrollment import lifecycle
 from enrollment.models import AuditEvent, DirectoryGroup, HeldChange
 from tests import factories
 
-# What GET answers to: nobody, alice, bob, carol, dave, erin. A status; "sign" for being sent to sign in; "away" for being sent
+# What GET answers to: nobody, alice, bob who approves for what alice has, grace who approves
+# for something else, carol, dave, erin. A status; "sign" for being sent to sign in; "away" for being sent
 # elsewhere. One word: the same to everybody. The first line that fits an address speaks for it.
 EXPECTED = {
-    "": "sign 200 200 200 200 200",
-    "devices/": "sign 200 200 200 200 200",
-    "devices/new/": "sign 200 200 200 200 200",
-    "devices/<int:pk>/": "sign 200 404 404 404 404",
-    "devices/<int:pk>/key/": "sign 200 404 404 404 404",
+    "": "sign 200 200 200 200 200 200",
+    "devices/": "sign 200 200 200 200 200 200",
+    "devices/new/": "sign 200 200 200 200 200 200",
+    "devices/<int:pk>/": "sign 200 404 404 404 404 404",
+    "devices/<int:pk>/key/": "sign 200 404 404 404 404 404",
     "devices/<int:pk>/*/": "405",
     "handovers/": "405",
-    "handovers/<int:pk>/": "sign 200 404 404 404 404",
+    "handovers/<int:pk>/": "sign 200 404 404 404 404 404",
     "handovers/<int:pk>/*/": "405",
     "phone/": "200",  # to whoever scans; what it may do, its session says: tests/enrollment/test_phone_pages.py
     "phone/key/": "405",
-    "resources/": "sign 200 200 200 200 200",
-    "resources/<slug:slug>/request/": "sign 200 200 200 200 200",
-    "requests/": "sign 200 200 200 200 200",
-    "resources/<slug:slug>/emergency/": "sign 200 200 200 200 200",
-    "requests/<int:pk>/": "sign 200 404 404 404 404",
+    "resources/": "sign 200 200 200 200 200 200",
+    "resources/<slug:slug>/request/": "sign 200 200 200 200 200 200",
+    "requests/": "sign 200 200 200 200 200 200",
+    "resources/<slug:slug>/emergency/": "sign 200 200 200 200 200 200",
+    "requests/<int:pk>/": "sign 200 404 404 404 404 404",
     "requests/<int:pk>/cancel/": "405",
     "grants/<int:pk>/end/": "405",
     "healthz": "200",
@@ -43,62 +44,66 @@ EXPECTED = {
     "metrics": "200",  # to this machine, or to whoever has the token: tests/portal/test_metrics.py
     "scim/v2/*": "404",  # where no token is set; with one, its bearer alone: tests/portal/test_scim_door.py
     "accounts/login/": "sign",
-    "accounts/oidc/login/": "503 away away away away away",  # no provider is configured here
+    "accounts/oidc/login/": "503 away away away away away away",  # no provider is configured here
     "accounts/oidc/login/callback/": "503",
     "accounts/oidc/logout/": "405",  # the provider's, by POST
     "accounts/*": "200",
-    "admin/": "sign sign 200 200 200 sign",
-    "admin/login/": "sign 403 away away away 403",
-    "admin/logout/": "away away 200 200 200 away",
-    "admin/password_change/*": "sign sign 404 404 404 sign",
-    "admin/autocomplete/": "sign sign 403 403 403 sign",
-    "admin/jsi18n/": "sign sign 200 200 200 sign",
-    "admin/r/*": "sign sign 404 404 404 sign",
-    "admin/^*": "sign sign 200 200 200 sign",
-    "admin/(*": "sign sign 404 404 404 sign",
+    "admin/": "sign sign 200 200 200 200 sign",
+    "admin/login/": "sign 403 away away away away 403",
+    "admin/logout/": "away away 200 200 200 200 away",
+    "admin/password_change/*": "sign sign 404 404 404 404 sign",
+    "admin/autocomplete/": "sign sign 403 403 403 403 sign",
+    "admin/jsi18n/": "sign sign 200 200 200 200 sign",
+    "admin/r/*": "sign sign 404 404 404 404 sign",
+    "admin/^*": "sign sign 200 200 200 200 sign",
+    "admin/(*": "sign sign 404 404 404 404 sign",
     # Nobody deletes; admins add what an estate is made of; what people and machines did is added by nobody.
-    "admin/*/delete/": "sign sign 403 403 403 sign",
-    "admin/enrollment/pep/add/": "sign sign 403 403 200 sign",
-    "admin/enrollment/resource/add/": "sign sign 403 403 200 sign",
-    "admin/enrollment/accesspolicy/add/": "sign sign 403 403 200 sign",
-    "admin/auth/group/add/": "sign sign 403 403 200 sign",
-    "admin/enrollment/delegation/add/": "sign sign 200 403 403 sign",
-    "admin/*/add/": "sign sign 403 403 403 sign",
+    "admin/*/delete/": "sign sign 403 403 403 403 sign",
+    "admin/enrollment/pep/add/": "sign sign 403 403 403 200 sign",
+    "admin/enrollment/resource/add/": "sign sign 403 403 403 200 sign",
+    "admin/enrollment/accesspolicy/add/": "sign sign 403 403 403 200 sign",
+    "admin/auth/group/add/": "sign sign 403 403 403 200 sign",
+    "admin/enrollment/delegation/add/": "sign sign 200 200 403 403 sign",
+    "admin/*/add/": "sign sign 403 403 403 403 sign",
     # Approvers answer, and nobody for them; approvers and admins revoke; admins suspend, retire, disable.
-    "admin/enrollment/accessrequest/approve/": "sign sign away 403 403 sign",
-    "admin/enrollment/accessrequest/deny/": "sign sign away 403 403 sign",
-    "admin/enrollment/accessrequest/<int:pk>/*/": "sign sign 200 403 403 sign",
-    "admin/enrollment/delegation/end/": "sign sign away 403 away sign",
-    "admin/enrollment/delegation/<int:pk>/end/": "sign sign 200 403 200 sign",
-    "admin/enrollment/grant/<int:pk>/*justified/": "sign sign 200 403 403 sign",
-    "admin/enrollment/grant/*justified/": "sign sign away 403 403 sign",
-    "admin/enrollment/grant/revoke/": "sign sign away 403 away sign",
-    "admin/enrollment/grant/<int:pk>/*/": "sign sign 200 403 200 sign",
-    "admin/enrollment/*/<int:pk>/*/": "sign sign 403 403 200 sign",
-    "admin/enrollment/grant/export/": "sign sign 403 200 200 sign",
-    "admin/enrollment/auditevent/export/": "sign sign 403 200 200 sign",
-    "admin/enrollment/auditevent/verify/": "sign sign 403 200 200 sign",
-    "admin/enrollment/auditevent/reach/": "sign sign 403 200 200 sign",
-    "admin/*/<path:object_id>/": "sign sign away away away sign",
+    "admin/enrollment/accessrequest/approve/": "sign sign away away 403 403 sign",
+    "admin/enrollment/accessrequest/deny/": "sign sign away away 403 403 sign",
+    "admin/enrollment/accessrequest/<int:pk>/*/": "sign sign 200 404 403 403 sign",
+    "admin/enrollment/delegation/end/": "sign sign away 403 403 away sign",
+    "admin/enrollment/delegation/<int:pk>/end/": "sign sign 200 403 403 200 sign",
+    "admin/enrollment/grant/<int:pk>/*justified/": "sign sign 200 404 403 403 sign",
+    "admin/enrollment/grant/*justified/": "sign sign away away 403 403 sign",
+    "admin/enrollment/grant/revoke/": "sign sign away away 403 away sign",
+    "admin/enrollment/grant/<int:pk>/*/": "sign sign 200 404 403 200 sign",
+    "admin/enrollment/*/<int:pk>/*/": "sign sign 403 403 403 200 sign",
+    "admin/enrollment/grant/export/": "sign sign 403 403 200 200 sign",
+    "admin/enrollment/auditevent/export/": "sign sign 403 403 200 200 sign",
+    "admin/enrollment/auditevent/verify/": "sign sign 403 403 200 200 sign",
+    "admin/enrollment/auditevent/reach/": "sign sign 403 403 200 200 sign",
+    "admin/*/<path:object_id>/": "sign sign away away away away sign",
     # Approvers read what they may answer; auditors and admins read everything.
-    "admin/enrollment/accessrequest/*": "sign sign 200 200 200 sign",
-    "admin/enrollment/delegation/*": "sign sign 200 200 200 sign",
-    "admin/enrollment/grant/*": "sign sign 200 200 200 sign",
-    "admin/enrollment/review/*": "sign sign 200 200 200 sign",
-    "admin/enrollment/device/re*/": "sign sign 403 403 away sign",
-    "admin/enrollment/device/suspend/": "sign sign 403 403 away sign",
-    "admin/enrollment/device/approve/": "sign sign 403 403 away sign",
-    "admin/enrollment/device/lost/": "sign sign 403 403 away sign",
-    "admin/enrollment/user/*able/": "sign sign 403 403 away sign",
-    "admin/enrollment/user/leave/": "sign sign 403 403 away sign",
-    "admin/enrollment/resource/retire/": "sign sign 403 403 away sign",
-    "admin/enrollment/heldchange/confirm/": "sign sign 403 403 away sign",
-    "admin/enrollment/heldchange/dismiss/": "sign sign 403 403 away sign",
-    "admin/enforcement/pepstatus/lock_down/": "sign sign 403 403 away sign",
-    "admin/enforcement/pepstatus/leave_open/": "sign sign 403 403 away sign",
-    "admin/enforcement/pepstatus/<int:pk>/lock_down/": "sign sign 403 403 200 sign",
-    "admin/enforcement/pepstatus/<int:pk>/leave_open/": "sign sign 403 403 200 sign",
-    "admin/*/*/": "sign sign 403 200 200 sign",
+    "admin/enrollment/accessrequest/<path:object_id>/*/": "sign sign 200 away 200 200 sign",
+    "admin/enrollment/delegation/<path:object_id>/*/": "sign sign 200 away 200 200 sign",
+    "admin/enrollment/grant/<path:object_id>/*/": "sign sign 200 away 200 200 sign",
+    "admin/enrollment/review/<path:object_id>/*/": "sign sign 200 away 200 200 sign",
+    "admin/enrollment/accessrequest/*": "sign sign 200 200 200 200 sign",
+    "admin/enrollment/delegation/*": "sign sign 200 200 200 200 sign",
+    "admin/enrollment/grant/*": "sign sign 200 200 200 200 sign",
+    "admin/enrollment/review/*": "sign sign 200 200 200 200 sign",
+    "admin/enrollment/device/re*/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/device/suspend/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/device/approve/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/device/lost/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/user/*able/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/user/leave/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/resource/retire/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/heldchange/confirm/": "sign sign 403 403 403 away sign",
+    "admin/enrollment/heldchange/dismiss/": "sign sign 403 403 403 away sign",
+    "admin/enforcement/pepstatus/lock_down/": "sign sign 403 403 403 away sign",
+    "admin/enforcement/pepstatus/leave_open/": "sign sign 403 403 403 away sign",
+    "admin/enforcement/pepstatus/<int:pk>/lock_down/": "sign sign 403 403 403 200 sign",
+    "admin/enforcement/pepstatus/<int:pk>/leave_open/": "sign sign 403 403 403 200 sign",
+    "admin/*/*/": "sign sign 403 403 200 200 sign",
 }
 BY_TOKEN = ("scim/",)  # machines that hold a secret: no cookie counts there
 
@@ -118,7 +123,7 @@ ROUTES = tuple(addresses(get_resolver().url_patterns))
 
 def expected(route):
     line = next((words for pattern, words in EXPECTED.items() if fnmatchcase(route, pattern.replace("[", "[[]"))), "no line describes it")
-    return " ".join([line] * 6) if " " not in line else line
+    return " ".join([line] * 7) if " " not in line else line
 
 
 def filled_in(route, numbers):
@@ -179,11 +184,18 @@ def number_things(pep, fileshare, alice, bob, laptop):
     return {name: thing.pk for name, thing in things.items()}
 
 
+def an_approver_of_that(pep):
+    """An approver, as bob is, of what nobody here has."""
+    policy = factories.a_policy("of the printer", stages=[("printer-approvers", 1)])
+    factories.a_resource("printer", pep=pep, policy=policy, number=30)
+    return factories.a_person("grace", groups=["employees", "printer-approvers"])
+
+
 @pytest.fixture
-def browsers(alice, bob, carol, dave, erin):
+def browsers(pep, alice, bob, carol, dave, erin):
     """A browser for nobody, and one for each of them."""
-    opened = [Client() for _person in range(6)]
-    for browser, person in zip(opened[1:], (alice, bob, carol, dave, erin), strict=True):
+    opened = [Client() for _person in range(7)]
+    for browser, person in zip(opened[1:], (alice, bob, an_approver_of_that(pep), carol, dave, erin), strict=True):
         browser.force_login(person)
     return opened
 
