@@ -16,7 +16,7 @@ from tests.lab_ledger import Ledger
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
 STEPS = 2
-PATIENCE = 30.0  # seconds that a tunnel may need to shake hands again
+PATIENCE = 60.0  # seconds that a tunnel may need to shake hands again
 
 
 def knock(lab, doors):
