@@ -101,7 +101,8 @@ def _settle_wanted(row: Enforcement, each: Decided, seen: Seen) -> Change:
     is_lost = seen.receipt is not None and row.state == State.IN_FORCE
     ran_out = row.until is None or row.until <= seen.at
     if seen.receipt or row.state != State.IN_FORCE or ran_out:  # unreachable: what was read back holds until its deadline
-        _fill(row, state=State.WANTED, until=None, in_force_at=None, ending_at=None)
+        since = seen.at if row.state == State.IN_FORCE else row.wanted_at
+        _fill(row, state=State.WANTED, wanted_at=since, until=None, in_force_at=None, ending_at=None)
     if is_lost:
         return "lost"
     return "changed" if _values(row) != before else ""

@@ -15,7 +15,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import transaction
 
-from enforcement import alarms, lock_down, turns
+from enforcement import alarms, delays, lock_down, turns
 from enforcement.reconcile import Elapsed, reconcile
 from enrollment import clock, lifecycle
 
@@ -32,6 +32,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.forget_refresh_tokens,
     lock_down.give_up,
     alarms.judge,
+    delays.tell_owners,
 )
 
 

@@ -25,5 +25,6 @@ urlpatterns = [
     path("requests/", requests.requests, name="requests"),
     path("requests/<int:pk>/", requests.request_page, name="request"),
     path("requests/<int:pk>/cancel/", requests.request_cancel, name="request-cancel"),
+    path("requests/<int:pk>/remind/", requests.request_remind, name="request-remind"),
     path("grants/<int:pk>/end/", requests.grant_end, name="grant-end"),
 ]

@@ -59,6 +59,19 @@ def sign_in_check(app_configs: object, **kwargs: object) -> list[CheckMessage]:
 
 
 @register(Tags.security)
+def webhook_check(app_configs: object, **kwargs: object) -> list[CheckMessage]:
+    """Tell the chat over TLS, and so that it can tell who spoke."""
+    found: list[CheckMessage] = []
+    if settings.WEBHOOK_URL and not settings.WEBHOOK_URL.startswith("https://") and not (settings.DEMO or settings.DEBUG):
+        hint = "Set LYCHGATE_WEBHOOK_URL to its https:// address."
+        found.append(Error("The chat is not told over https.", hint=hint, id="lychgate.E006"))
+    if settings.WEBHOOK_URL and not settings.WEBHOOK_KEY:
+        hint = "Set LYCHGATE_WEBHOOK_SECRET or LYCHGATE_WEBHOOK_SECRET_FILE: whsec_ and the base64 of 24 to 64 random bytes."
+        found.append(Error("What the chat is told is not signed.", hint=hint, id="lychgate.E007"))
+    return found
+
+
+@register(Tags.security)
 def exposure_check(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     """Refuse a demo or a workbench where others can reach it."""
     if not is_exposed():

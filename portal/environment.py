@@ -4,6 +4,8 @@ There is one function a type; a secret may also come
 from the file that NAME_FILE names, so that it need not stand in the environment.
 """
 
+import base64
+import binascii
 import json
 import os
 import re
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+WEBHOOK_KEYS = range(24, 65)  # bytes, as the Standard Webhooks specification asks for
 HOST_AND_PORT = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
@@ -84,6 +87,30 @@ def origin(url: str) -> str:
         message = f"{url!r} must be a URL such as https://id.example.com."
         raise ImproperlyConfigured(message)
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def address(name: str) -> str:
+    """Return the URL of something that we speak to. It may be a secret, so a wrong one is not repeated."""
+    url = secret(name)
+    parts = urlsplit(url)
+    is_right = parts.scheme in {"http", "https"} and re.fullmatch(HOST_AND_PORT, parts.netloc) and re.fullmatch("[!-~]+", url)
+    if url and not (is_right and not parts.fragment):
+        message = f"{name} must be a URL such as https://chat.example.com/hooks/1, without a name or a password in it."
+        raise ImproperlyConfigured(message)
+    return url
+
+
+def signing_key(name: str) -> bytes:
+    """Return the key that a webhook's secret stands for: whsec_, and 24 to 64 bytes in base64."""
+    raw = secret(name)
+    try:
+        key = base64.b64decode(raw.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if raw and len(key) not in WEBHOOK_KEYS:
+        message = f"{name} must be whsec_ and the base64 of 24 to 64 random bytes, as `openssl rand -base64 32` prints them."
+        raise ImproperlyConfigured(message)
+    return key
 
 
 def argvs(name: str) -> dict[str, list[str]]:

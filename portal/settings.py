@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF
 
 from portal.counting import counting_in
 from portal.databases import database
-from portal.environment import argvs, one_of, origin, secret, text, truth, whole, whole_or_off, words
+from portal.environment import address, argvs, one_of, origin, secret, signing_key, text, truth, whole, whole_or_off, words
 from portal.syslog import logging_to
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -183,6 +183,7 @@ REDIS_URL = secret("REDIS_URL", "redis://localhost:6379/0")
 SWEEP_SECONDS = whole("LYCHGATE_SWEEP_SECONDS", 10, 1, 300)
 MAIL_SECONDS = 30
 PROBE_ROUND_SECONDS = 10
+REMIND_SECONDS = 60
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
@@ -215,6 +216,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.tasks.sweep_due_peps", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
     "mail": {"task": "enrollment.tasks.mail_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
+    "chat": {"task": "enrollment.tasks.post_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
+    "reminders": {"task": "enrollment.tasks.remind_people", "schedule": REMIND_SECONDS, "options": {"expires": REMIND_SECONDS}},
 }
 if OIDC_PROBE_SECONDS:
     CELERY_BEAT_SCHEDULE["probe"] = {
@@ -239,7 +242,7 @@ CACHES: dict[str, dict[str, Any]] = {
 # The end of the audit log at every event, for a log server outside: whoever keeps it is a witness.
 LOGGING = logging_to(text("LYCHGATE_SYSLOG"))
 
-EMAIL_BACKEND = text("LYCHGATE_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_BACKEND = text("LYCHGATE_EMAIL_BACKEND", "portal.console.EmailBackend")
 EMAIL_HOST = text("LYCHGATE_EMAIL_HOST", "localhost")
 EMAIL_PORT = whole("LYCHGATE_EMAIL_PORT", 587, 1, 65535)
 EMAIL_HOST_USER = text("LYCHGATE_EMAIL_USER")
@@ -247,3 +250,7 @@ EMAIL_HOST_PASSWORD = secret("LYCHGATE_EMAIL_PASSWORD")
 EMAIL_USE_TLS = truth("LYCHGATE_EMAIL_TLS", default=True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = text("LYCHGATE_FROM_EMAIL", "lychgate@localhost")
+
+# A chat is told what everybody in it may read, signed. Its address is often a secret itself.
+WEBHOOK_URL = address("LYCHGATE_WEBHOOK_URL")
+WEBHOOK_KEY = signing_key("LYCHGATE_WEBHOOK_SECRET")

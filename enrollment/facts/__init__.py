@@ -17,6 +17,7 @@ from enrollment.facts.answering import (
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.emergencies import emergencies, emergency, reviewing_break_glass, to_review
+from enrollment.facts.following import ends_something
 from enrollment.facts.held import Loss, losses, opened_by
 from enrollment.facts.orphans import orphans, orphans_among
 from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
@@ -31,6 +32,7 @@ __all__ = [
     "asking_all",
     "emergencies",
     "emergency",
+    "ends_something",
     "facts_of",
     "facts_of_all",
     "for_pep",

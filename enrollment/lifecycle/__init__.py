@@ -35,6 +35,7 @@ from enrollment.lifecycle.probes import (
     stand_by,
     take_probe,
 )
+from enrollment.lifecycle.reminders import remind_approvers
 from enrollment.lifecycle.requests import cancel_request, request_access
 from enrollment.lifecycle.reviews import approve, deny
 from enrollment.lifecycle.sessions import forget_logout_tokens, keep_key, sign_out, sign_out_by_provider
@@ -81,6 +82,7 @@ __all__ = [
     "provision_user",
     "refuse_device",
     "refuse_handover",
+    "remind_approvers",
     "replace_members",
     "report_lost",
     "report_mistaken",

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from enrollment import audit, notices
+from enrollment import audit, facts, notices
 from enrollment.lifecycle.reach import devices_of, peps_of_resource
 from enrollment.lifecycle.withdrawals import close
 from enrollment.models import AccessRequest, Device, Grant
@@ -32,7 +32,7 @@ def activate_due(now: datetime) -> int:
 def expire_due(now: datetime) -> int:
     """Mark the grants whose time is over."""
     due = Grant.objects.filter(state__in=Grant.OPEN, ends_at__lte=now)
-    return sum(_move(grant, "expired", Grant.State.EXPIRED, now) for grant in due.select_related("resource")[:BATCH])
+    return sum(_move(grant, "expired", Grant.State.EXPIRED, now) for grant in due.select_related("user", "resource")[:BATCH])
 
 
 def free_addresses(now: datetime) -> int:
@@ -65,6 +65,8 @@ def _move(grant: Grant, verb: str, after: str, now: datetime) -> bool:
     if mine:
         grant.state = after
         audit.append(f"grant.{verb}", actor=None, subject=grant, data={"grant": grant.pk, "from": before, "to": after}, now=now)
+        if ended and facts.ends_something(grant):
+            notices.tell_owner_of_end(grant)
         nudge(peps_of_resource(grant.resource), devices=devices_of([grant]))
     return mine
 

@@ -38,7 +38,7 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> N
         if ended is None:
             raise conflict_over_grant(grant)
         tell_ended(ended, actor=actor, now=now)
-    notices.tell_owner(grant, "was revoked", reason, actor=actor)
+    notices.tell_owner_of_revoke(grant, reason, actor=actor)
 
 
 def end_with_what_follows(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Ended | None:

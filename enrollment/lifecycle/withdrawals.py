@@ -32,7 +32,8 @@ def tell_withdrawn(requests: Iterable[AccessRequest], *, actor: User | None, why
     for request in requests:
         data = {"request": request.pk, "from": State.PENDING, "to": State.WITHDRAWN, "reason": why}
         audit.append("request.withdrawn", actor=actor, subject=request, data=data, now=now)
-        notices.tell_requester(request, "was withdrawn", why)
+        notices.tell_requester(request, "was withdrawn", f"Why: {why}.")
+        notices.tell_nobody_need_answer(request, "was withdrawn", actor=actor)
 
 
 def close(request: AccessRequest, state: str, *, by: User | None, now: datetime) -> bool:

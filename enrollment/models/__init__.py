@@ -8,7 +8,7 @@ from enrollment.models.directory import DirectoryGroup, DirectoryUser, HeldChang
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
 from enrollment.models.handovers import Handover, digest_of
 from enrollment.models.log import AuditEvent, AuditHead
-from enrollment.models.notices import Notice
+from enrollment.models.notices import Notice, ToldOnce
 from enrollment.models.people import IdentityProof, Membership, User, username_for
 from enrollment.models.sessions import BrowserSession, LogoutToken
 
@@ -39,6 +39,7 @@ __all__ = [
     "ResourcePort",
     "Review",
     "Stage",
+    "ToldOnce",
     "User",
     "digest_of",
     "username_for",

@@ -44,6 +44,7 @@ class AccessRequest(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.PENDING)
     created_at = models.DateTimeField()
     answer_by = models.DateTimeField()
+    reminded_at = models.DateTimeField(null=True, blank=True)  # when those who may answer were last told again
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 

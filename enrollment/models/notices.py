@@ -1,20 +1,27 @@
-"""Mail that waits to be sent: written with the change it speaks of, so neither a dead broker nor a mail server loses it."""
+"""What waits to be told: written with the change it speaks of, so neither a dead broker nor a mail server nor a dead chat loses it."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 
 class Notice(models.Model):
-    """One mail to one person. `due_at` is when to try next."""
+    """One mail to one person, or one message to the chat. `due_at` is when to try next."""
 
-    to = models.EmailField()
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    to = models.EmailField(blank=True)
+    is_for_chat = models.BooleanField(default=False)
+    event = models.CharField(max_length=40, blank=True)
+    thread = models.CharField(max_length=40, blank=True)  # what belongs together in somebody's mail, such as all about one request
     subject = models.CharField(max_length=100)
     text = models.TextField()
+    said = models.TextField(blank=True)  # what somebody typed: it is shown as a quotation, never as words of ours
+    link = models.CharField(max_length=200, blank=True)  # the path of the page that says more
     created_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField(default=timezone.now)
     tries = models.PositiveSmallIntegerField(default=0)
@@ -22,7 +29,34 @@ class Notice(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
-        indexes: ClassVar = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="notice_waiting")]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(sent_at=None), name="notice_waiting"),
+            models.Index(fields=["thread"], name="notice_of_thread"),
+        ]
 
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def url(self) -> str:
+        """Return the address of the page that says more. It carries no power: the page asks who is there."""
+        return f"{settings.PUBLIC_URL}{self.link}" if self.link else ""
+
+    @property
+    def name(self) -> str:
+        """Return what it is known by outside, the same each time it is tried: whoever gets it twice can tell."""
+        return f"notice-{self.pk}-{int(self.created_at.timestamp())}"
+
+
+class ToldOnce(models.Model):
+    """Something that time made due was told: of two workers that see the same, one writes this row, and tells."""
+
+    kind = models.CharField(max_length=40)
+    subject_id = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "subject_id"], name="told_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"

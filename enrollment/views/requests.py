@@ -1,5 +1,7 @@
 """My requests and what came of them: the list, one timeline, cancel, end now."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -8,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from enrollment import clock, facts, lifecycle
+from enrollment import clock, facts, lifecycle, notices
 from enrollment.forms import EndForm
 from enrollment.models import AccessRequest
 from enrollment.views import standing, timeline
@@ -40,11 +42,18 @@ def request_page(request: SignedIn, pk: int) -> HttpResponse:
         "standing": where,
         "steps": timeline.steps(asked, grant, now),
         "is_waiting": is_waiting,
+        "remind_again_at": _remind_again_at(asked, now),
         "emergency": facts.emergency(request.user, asked.resource, now) if is_waiting else None,
         "is_unfinished": grant is not None and grant.state in grant.OPEN and grant.ends_at > now,
         "now": now,
     }
     return render(request, "enrollment/request.html", context)
+
+
+def _remind_again_at(asked: AccessRequest, now: datetime) -> datetime | None:
+    """Return from when on approvers can be reminded again; None: now."""
+    again = asked.reminded_at + notices.REMIND_EVERY if asked.reminded_at else None
+    return again if again and again > now else None
 
 
 @require_POST
@@ -54,6 +63,17 @@ def request_cancel(request: SignedIn, pk: int) -> HttpResponse:
     asked = get_object_or_404(request.user.access_requests, pk=pk)
     lifecycle.cancel_request(asked, actor=request.user, now=clock.of(request))
     messages.success(request, _("The request is cancelled."))
+    return redirect("request", pk=asked.pk)
+
+
+@require_POST
+@login_required
+@answers_conflicts
+def request_remind(request: SignedIn, pk: int) -> HttpResponse:
+    """Have those who may answer told again."""
+    asked = get_object_or_404(request.user.access_requests, pk=pk)
+    lifecycle.remind_approvers(asked, actor=request.user, now=clock.of(request))
+    messages.success(request, _("Everybody who could answer is reminded by mail."))
     return redirect("request", pk=asked.pk)
 
 

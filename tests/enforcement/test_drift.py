@@ -102,13 +102,14 @@ def test_a_table_of_somebody_else_is_no_news(granted):
 def test_a_grant_that_the_kernel_lost_and_cannot_get_back_is_not_in_force(granted, tmp_path):
     """The agent cannot read what it remembers, so it opens nothing: the row says so until it can again."""
     memory = tmp_path / "state" / "last.jsonl"
-    kept = memory.read_bytes()
+    kept, held_since = memory.read_bytes(), granted.row(granted.held).in_force_at
     memory.unlink()
     memory.mkdir()
     granted.gateway.sh(f"nft flush set inet lychgate {SET}")
     granted.reconcile()
     row = granted.row(granted.held)
     assert (row.state, row.in_force_at, "cannot read what it remembers" in row.error) == ("wanted", None, True)
+    assert row.wanted_at > held_since  # it is late from now on, not since it was granted
     memory.rmdir()
     memory.write_bytes(kept)
     assert granted.reconcile().error == ""

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from enforcement.models import Alarm, Enforcement, Handshake
 from enrollment import lifecycle
-from enrollment.models import BrowserSession, LogoutToken
+from enrollment.models import BrowserSession, LogoutToken, ToldOnce
 from tests import factories
 
 CONSTRAINTS = {
@@ -56,6 +56,7 @@ def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
         browser=BrowserSession.objects.create(user=erin, key="a-key", began_at=NOW),
         logout=LogoutToken.objects.create(jti="one", sid="s1", issued_at=NOW, forget_at=NOW),
         alarm=Alarm.objects.create(pep=pep, kind=Alarm.Kind.DRIFT, seen_at=NOW),
+        told=ToldOnce.objects.create(kind="grant late", subject_id=grant.pk, at=NOW),
     )
 
 
@@ -94,6 +95,7 @@ BREACHES = {
     "user_source_while_disabled": put("user", disabled_by_source="scim"),
     "directory_user_name_once": again("in_directory", user=lambda there: there.bob, user_name="ERIN"),
     "one_held_change": again("held"),
+    "told_once": again("told"),
     "held_closed_at": put("held", state="over"),
     "membership_once": again("membership"),
     "policy_version_once": again("version"),

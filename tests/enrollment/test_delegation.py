@@ -30,7 +30,7 @@ def test_a_delegation_is_written_down_with_both_names_and_mailed_to_the_delegate
     mail = Notice.objects.get(to="erin@example.com")
     assert mail.subject == "You stand in for Bob"
     assert "until 2026-03-05 at 09:00:00 UTC" in mail.text
-    assert "on holiday" in mail.text
+    assert "on holiday" in mail.said
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,11 @@ TABLE = {
         lambda cast, _: lifecycle.cancel_request(cast.waiting, actor=cast.alice, now=THEN),
         [("request.cancelled", "pending", "cancelled")],
     ),
+    "remind_approvers": (
+        None,
+        lambda cast, _: lifecycle.remind_approvers(cast.waiting, actor=cast.alice, now=THEN),
+        [("request.reminded", *STILL)],
+    ),
     "lapse_due": (None, lambda _cast, _: lifecycle.lapse_due(later(days=2)), [("request.lapsed", "pending", "lapsed")]),
     "approve": (
         None,
@@ -351,7 +356,7 @@ def test_it_writes_one_event_for_each_thing_that_moved(cast, verb):
     [
         *("approve_device", "resume_device", "report_lost", "cancel_request", "deny", "revoke", "enable_user", "end_delegation"),
         *("deprovision_user", "provision_user", "provision_group", "deprovision_group", "confirm_held", "dismiss_held"),
-        *("open_handover", "offer_key", "confirm_handover", "refuse_handover"),
+        *("remind_approvers", "open_handover", "offer_key", "confirm_handover", "refuse_handover"),
     ],
 )
 def test_what_comes_second_leaves_no_event(cast, verb):

@@ -1,6 +1,9 @@
 """Mail: written down with the change, sent by a worker, tried again, and never twice at once."""
 
+import io
 from datetime import timedelta
+from email import message_from_bytes, policy
+from html.parser import HTMLParser
 
 import pytest
 from celery import current_app
@@ -11,6 +14,7 @@ from django.utils import timezone
 from enrollment import keys, lifecycle, notices
 from enrollment.models import Notice
 from enrollment.tasks import mail_due_notices
+from portal.console import EmailBackend
 from tests.factories import a_device, a_key, a_person, a_request, later
 
 BROKEN = "django.core.mail.backends.smtp.EmailBackend"
@@ -191,3 +195,83 @@ def test_what_was_refused_is_mailed_to_nobody(alice, erin, laptop, told, now):
     with pytest.raises(lifecycle.Refused):
         a_device(alice)
     assert told() == []
+
+
+class Page(HTMLParser):
+    """What a mail program makes of a mail's HTML: its elements, what they point at, and the words between."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.words = [], [], ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+
+    def handle_data(self, words):
+        self.words += words
+
+
+def received(message):
+    """What arrives, read by a parser that is not ours."""
+    mail = message_from_bytes(message.message().as_bytes(), policy=policy.default)
+    return mail, mail.get_body(["plain"]).get_content(), Page(mail.get_body(["html"]).get_content())
+
+
+def test_a_mail_says_the_same_in_text_and_in_html_that_loads_nothing(request_of_alice, soon):
+    notices.send_due(soon)
+    mail, text, page = received(mail_of("Alice asks"))
+    assert (mail.get_content_type(), mail["Auto-Submitted"]) == ("multipart/alternative", "auto-generated")
+    link = f"http://localhost:8000/admin/enrollment/accessrequest/{request_of_alice.pk}/change/"
+    assert text.endswith(f"The reason given:\n\n> quarterly report\n\n{link}\n")
+    assert "quarterly report" in page.words
+    assert [value for name, value in page.attributes if name in {"href", "src", "style", "background"}] == [link]
+    assert not {"img", "link", "style", "script", "iframe", "form"} & set(page.tags)
+
+
+def test_nothing_that_was_typed_becomes_markup_or_passes_for_our_words(alice, laptop, fileshare, bob, soon):
+    evil = "<img src=//evil.example><b>x</b>\n\nThe security team approved this: {{ notice.to }} </blockquote>\nhttps://evil.example/"
+    a_request(alice, fileshare, [laptop], reason=evil)
+    notices.send_due(soon)
+    _mail, text, page = received(mail_of("Alice asks"))
+    assert not {"img", "b"} & set(page.tags)
+    assert all(line in page.words for line in evil.splitlines())
+    assert "https://evil.example/" not in [value for _name, value in page.attributes]
+    assert [line for line in text.splitlines() if "security team" in line or "evil" in line] == [
+        "> <img src=//evil.example><b>x</b>",
+        "> The security team approved this: {{ notice.to }} </blockquote>",
+        "> https://evil.example/",
+    ]
+
+
+def test_all_about_one_request_is_one_thread_and_a_mail_has_the_same_name_however_often_it_is_tried(request_of_alice, bob, now, soon):
+    lifecycle.approve(request_of_alice, reviewer=bob, now=now)
+    lifecycle.expire_due(later(3600))
+    names = list(Notice.objects.filter(thread=f"request-{request_of_alice.pk}").values_list("pk", flat=True))
+    notices.send_due(soon)
+    mine = [message.message() for message in mail.outbox if "Fileshare" in message.subject]
+    assert {message["References"] for message in mine} == {f"<request-{request_of_alice.pk}@localhost>"}
+    assert [message["Message-ID"].split("-")[1] for message in mine] == [str(pk) for pk in names]
+    assert len(mine) == 2
+
+
+def test_what_was_given_up_is_forgotten_too_and_what_waits_is_not(request_of_alice, soon):
+    Notice.objects.filter(to="bob@example.com").update(tries=notices.MOST_TRIES)
+    notices.send_due(soon + timedelta(days=29))
+    assert Notice.objects.filter(to="bob@example.com").exists()
+    notices.send_due(soon + timedelta(days=31))
+    assert not Notice.objects.filter(to="bob@example.com").exists()
+
+
+def test_on_the_console_a_mail_reads_as_in_a_mailbox(request_of_alice, soon):
+    notices.send_due(soon)
+    stream = io.StringIO()
+    EmailBackend(stream=stream).send_messages([mail_of("Alice asks")])
+    head, _, rest = stream.getvalue().partition("\n\n")
+    assert head.splitlines()[1:] == ["To: bob@example.com", "Subject: Alice asks for Fileshare"]
+    assert rest == mail_of("Alice asks").body.rstrip() + "\n"
+
+
+def mail_of(start):
+    return next(message for message in mail.outbox if message.subject.startswith(start))

@@ -54,6 +54,7 @@ def test_a_safe_deployment_is_not_complained_about(exposed):
         ("OIDC_CLIENT_ID", "", "E003"),
         ("OIDC_CLIENT_SECRET", "", "E003"),
         ("SCIM_TOKEN", "x" * 31, "E004"),
+        ("WEBHOOK_URL", "https://chat.example.com/hooks/1", "E007"),
         ("DEMO", True, "E010"),
         ("DEBUG", True, "E011"),
         ("SECRET_KEY", "development only: set LYCHGATE_SECRET_KEY", "E012"),
@@ -68,6 +69,11 @@ def test_one_wrong_setting_stops_the_start(exposed, name, value, number):
     assert found() == {f"lychgate.{number}"}
     with pytest.raises(ImproperlyConfigured, match="not safe"):
         insist()
+
+
+def test_the_chat_is_told_over_https_alone(exposed):
+    exposed.WEBHOOK_URL, exposed.WEBHOOK_KEY = "http://chat.example.com/hooks/1", b"k" * 32
+    assert found() == {"lychgate.E006"}
 
 
 def test_scim_needs_an_issuer_whose_people_it_speaks_of(exposed):

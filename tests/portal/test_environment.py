@@ -7,9 +7,9 @@ from celery.app.routes import MapRoute
 from django.core.exceptions import ImproperlyConfigured
 
 from enforcement.tasks import sweep_due_peps
-from enrollment.tasks import mail_due_notices
+from enrollment.tasks import mail_due_notices, post_due_notices, remind_people
 from portal.databases import database
-from portal.environment import argvs, one_of, origin, secret, truth, whole, whole_or_off, words
+from portal.environment import address, argvs, one_of, origin, secret, signing_key, truth, whole, whole_or_off, words
 from portal.oidc.tasks import probe_due_sessions
 from tests.provider import ROOT
 
@@ -52,7 +52,8 @@ def test_the_provider_is_asked_about_sessions_only_where_that_is_set(monkeypatch
     monkeypatch.setenv("LYCHGATE_OIDC_PROBE_SECONDS", seconds)
     settings = runpy.run_path(str(ROOT / "portal/settings.py"))
     tasks = {entry["task"] for entry in settings["CELERY_BEAT_SCHEDULE"].values()}
-    assert tasks == {sweep_due_peps.name, mail_due_notices.name} | more
+    always = {each.name for each in (sweep_due_peps, mail_due_notices, post_due_notices, remind_people)}
+    assert tasks == always | more
     assert MapRoute(settings["CELERY_TASK_ROUTES"])(probe_due_sessions.name) == {"queue": "mail"}  # never before a PEP
 
 
@@ -134,3 +135,42 @@ def test_a_transport_that_is_no_argv_stops_the_start(monkeypatch, value):
 def test_a_transport_is_an_argv(monkeypatch):
     monkeypatch.setenv("LYCHGATE_X", '{"pep-1": ["sudo", "-n"]}')
     assert argvs("LYCHGATE_X") == {"pep-1": ["sudo", "-n"]}
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "https://chat.example.com/hooks/T0/x?thread=1", "http://127.0.0.1:8065/hooks/1", "https://[fd89::1]:443/"]
+)
+def test_an_address_is_a_url_or_nothing(monkeypatch, raw):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    assert address("LYCHGATE_X") == raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "ftp://chat.example.com/",
+        "https:///x",
+        "https://me:secret@chat.example.com/",
+        "https://chat.example.com/a b",
+        "https://c/#x",
+        "//c/",
+    ],
+)
+def test_any_other_address_stops_the_start_and_is_not_repeated(monkeypatch, raw):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be a URL") as refused:
+        address("LYCHGATE_X")
+    assert raw not in str(refused.value)
+
+
+def test_a_signing_key_is_base64_with_or_without_the_mark(monkeypatch):
+    for raw in ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"):
+        monkeypatch.setenv("LYCHGATE_X", raw)
+        assert len(signing_key("LYCHGATE_X")) == 24
+
+
+@pytest.mark.parametrize("raw", ["a sentence that is long enough", "whsec_c2hvcnQ=", "whsec_" + "QUFB" * 22, "whsec_"])
+def test_any_other_signing_key_stops_the_start(monkeypatch, raw):
+    monkeypatch.setenv("LYCHGATE_X", raw)
+    with pytest.raises(ImproperlyConfigured, match="LYCHGATE_X must be whsec_"):
+        signing_key("LYCHGATE_X")

@@ -167,7 +167,7 @@ def test_the_alarm_is_one_mail_and_one_event_however_often_the_list_comes(direct
         directory.put(f"Groups/{finance}", members=of(*staff[:11]))
     mail = Notice.objects.get(to=dave.email)
     assert mail.subject == "HELD: 9 people would leave oidc:finance"
-    assert f"{CHANGE}{held.pk}/change/" in mail.text
+    assert mail.link == f"{CHANGE}{held.pk}/change/"
     assert AuditEvent.objects.filter(verb="group.change_held").count() == 1
     assert HeldChange.objects.count() == 1
 

@@ -38,6 +38,7 @@ EXPECTED = {
     "resources/<slug:slug>/emergency/": "sign 200 200 200 200 200 200",
     "requests/<int:pk>/": "sign 200 404 404 404 404 404",
     "requests/<int:pk>/cancel/": "405",
+    "requests/<int:pk>/remind/": "405",
     "grants/<int:pk>/end/": "405",
     "healthz": "200",
     "readyz": "200",

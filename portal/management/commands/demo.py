@@ -120,4 +120,4 @@ def guide(stage: Stage, no_lab: str) -> list[str]:
             "",
         ]
     kept = "Ctrl-C ends everything; people, devices and grants are kept for the next start, unless that is with --reset."
-    return [*lines, f"Logs: {stage.home.folder / 'log'}", kept, ""]
+    return [*lines, f"Logs, and in worker.log the mail that people would get: {stage.home.folder / 'log'}", kept, ""]

@@ -1,0 +1,72 @@
+"""Write down what is to be told, in the caller's transaction; a worker sends it.
+
+One row a person, so that nobody learns who else was told, and one for the chat, where the
+operator has one: it says names and what happened, and nothing that anybody typed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from enrollment.models import Notice, ToldOnce, User
+
+logger = logging.getLogger(__name__)
+LONGEST_SUBJECT = 100
+BY_MAIL = "enrollment.tasks.mail_due_notices"
+TO_CHAT = "enrollment.tasks.post_due_notices"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a notice says. `said` is what somebody typed; `chat` is what everybody in the chat may read, empty: nothing."""
+
+    subject: str
+    text: str
+    said: str = ""
+    link: str = "/"
+    event: str = ""
+    thread: str = ""
+    chat: str = ""
+
+
+def write(people: Iterable[User], words: Words) -> int:
+    """Write it down for each of these who has an address and may come in, and for the chat; return for how many people."""
+    named = {person.email: person for person in people if person.email and person.is_active}
+    more = {"event": words.event, "thread": words.thread, "link": words.link, "subject": _one_line(words.subject)}
+    mails = [Notice(person=person, to=address, text=words.text, said=words.said, **more) for address, person in named.items()]
+    posts = [Notice(is_for_chat=True, text=words.chat, **more)] if words.chat and settings.WEBHOOK_URL else []
+    if mails or posts:
+        Notice.objects.bulk_create([*mails, *posts])
+        transaction.on_commit(lambda: _wake([*([BY_MAIL] if mails else []), *([TO_CHAT] if posts else [])]), robust=True)
+    return len(mails)
+
+
+def once(kind: str, subject_id: int, now: datetime) -> bool:
+    """Return True to the first who asks, and False to all others; the caller tells in the same transaction."""
+    return ToldOnce.objects.get_or_create(kind=kind, subject_id=subject_id, defaults={"at": now})[1]
+
+
+def told(kind: str, field: str = "pk") -> Exists:
+    """Find what was told already, by the field that holds its number."""
+    return Exists(ToldOnce.objects.filter(kind=kind, subject_id=OuterRef(field)))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_SUBJECT]
+
+
+def _wake(tasks: Iterable[str]) -> None:
+    """Tell the worker. Whatever happens to the message, the next beat looks for what waits."""
+    try:
+        for task in tasks:
+            current_app.send_task(task, retry=False)
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, what was decided stands
+        logger.warning("the broker took no message, the notice goes with the next beat: %s", error)
