@@ -83,6 +83,10 @@ def test_one_network_of_ipv6_is_one_address(three, db):
     assert statuses([*answers, Client().post(START, REMOTE_ADDR="2001:db8:0:1::1")]) == [503, 503, 503, 429, 503]
 
 
+def test_what_comes_by_a_socket_has_no_address_and_that_is_no_error(three, db):
+    assert statuses(Client().post(START, REMOTE_ADDR="") for _again in range(4)) == [503, 503, 503, 429]
+
+
 def test_what_one_person_sends_is_limited_and_what_another_does_is_not(three, alice, erin, fileshare):
     asking = signed_in(alice)
     assert statuses(asking.post(ASK) for _again in range(4)) == [200, 200, 200, 429]
