@@ -183,3 +183,4 @@ def _keep_handshakes(pep: Pep, desired: Desired, receipt: Receipt) -> None:
     known = dict(Handshake.objects.filter(pep=pep).values_list("device_id", "at")) if heard else {}
     news = [Handshake(device_id=device_id, pep=pep, at=at) for device_id, at in heard.items() if known.get(device_id) != at]
     Handshake.objects.bulk_create(news, update_conflicts=True, unique_fields=["device", "pep"], update_fields=["at"])
+    standing.keep_heard(pep, [each.device_id for each in news])

@@ -7,15 +7,15 @@ said of what was read back, never of what was sent; an error is a flag, not a st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from enforcement.desired import Decided, Desired
-from enforcement.models import Enforcement
+from enforcement.models import Enforcement, Handshake
 from enforcement.receipts import Receipt
 from enrollment.models import Pep
 
@@ -24,6 +24,7 @@ Key = tuple[int, int]  # grant, device
 Change = Literal["in force", "gone", "lost", "changed", ""]
 
 BATCH = 500
+ONE_SECOND = timedelta(seconds=1)
 NOTICEABLE_SECONDS = 60  # a lease is renewed all the time: only what a person would notice is worth a write
 FIELDS = ("state", "until", "in_force_at", "ending_at", "gone_at", "wanted_at", "error", "note")
 RECORDED = "This PEP only notes what it is told: nothing is enforced on it."
@@ -86,6 +87,17 @@ def settle(rows: Iterable[Enforcement], desired: Desired, seen: Seen) -> Settled
             settled.lost.append(row)
     _save(touched)
     return settled
+
+
+def keep_heard(pep: Pep, devices: Sequence[int]) -> None:
+    """Note with each grant that these devices were heard under it: a handshake's own row keeps only the last, whatever it was for.
+
+    WireGuard tells whole seconds, so one in the second in which access was wanted counts.
+    """
+    last = Handshake.objects.filter(device=OuterRef("device"), pep=OuterRef("pep"), at__gt=OuterRef("wanted_at") - ONE_SECOND)
+    for start in range(0, len(devices), BATCH):
+        held = Enforcement.objects.filter(Exists(last), pep=pep, state=State.IN_FORCE, device__in=devices[start : start + BATCH])
+        held.update(heard_at=Subquery(last.values("at")[:1]))
 
 
 def _settle_wanted(row: Enforcement, each: Decided, seen: Seen) -> Change:

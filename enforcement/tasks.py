@@ -15,9 +15,9 @@ from celery import shared_task
 from django.conf import settings
 from django.db import transaction
 
-from enforcement import alarms, delays, lock_down, turns
+from enforcement import alarms, delays, lock_down, turns, witnesses
 from enforcement.reconcile import Elapsed, reconcile
-from enrollment import clock, lifecycle
+from enrollment import audit, clock, lifecycle
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,13 @@ def lock_down_pep(pep_id: int) -> None:
     """Try the lock-down that an admin has asked for. Late, twice or never is safe: it looks whether it is asked for."""
     if type(pep_id) is int and 0 < pep_id < LARGEST_ID:
         lock_down.attempt(pep_id, clock.tick())
+
+
+@shared_task(ignore_result=True, acks_late=True)
+def verify_log() -> None:
+    """Read the whole audit log, and note whether it holds. Late, twice or never is safe: it reads only, and the note says when."""
+    heard = witnesses.of_peps()
+    audit.verify_and_note(heard.witnesses, heard.warnings, by=audit.SYSTEM, now=clock.now())
 
 
 def nudge_lock_down(pep_id: int) -> None:

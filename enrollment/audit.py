@@ -8,17 +8,17 @@ Take it last in a transaction: everybody waits for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 
 from enrollment import chain
 from enrollment.chain import GENESIS, Witness
-from enrollment.models import AuditEvent, AuditHead, User
+from enrollment.models import AuditCheck, AuditEvent, AuditHead, User
 
 TRIGGERS = frozenset({"audit_append", "audit_no_update", "audit_no_delete", "review_of_the_request"})
 MORE_TRIGGERS = {"postgresql": frozenset({"audit_no_truncate"}), "sqlite": frozenset({"review_of_the_request_still"})}
@@ -74,6 +74,22 @@ def verify(witnesses: Iterable[tuple[int, str] | Witness] = ()) -> list[str]:
     events = AuditEvent.objects.order_by("seq").iterator(chunk_size=2000)
     done = chain.check(map(row_of, events), (Witness(*each) for each in witnesses))
     return [*problems, *done.problems, *_head_problems(done.seq, done.hash)]
+
+
+def verify_and_note(witnesses: Sequence[Witness], warnings: Sequence[str], *, by: str, now: datetime) -> AuditCheck:
+    """Verify, and note what came of it for whoever looks. `warnings`: who could not be asked for a witness.
+
+    Where the note cannot be kept, as in a database that may only be read, the answer is the same.
+    """
+    seq, last = end()
+    problems = verify(witnesses)
+    check = AuditCheck(at=now, by=by[:200], seq=seq, hash=last, witnesses=len(witnesses), problems=problems, warnings=list(warnings))
+    try:
+        with transaction.atomic():
+            check.save()
+    except DatabaseError:
+        log.warning("what came of verifying the log could not be noted", exc_info=True)
+    return check
 
 
 def row_of(event: AuditEvent) -> dict[str, Any]:

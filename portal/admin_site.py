@@ -4,8 +4,9 @@ from typing import Any, NoReturn
 
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
-from enrollment import clock, facts
+from enrollment import clock, facts, glance
 from enrollment.models import User
 from portal.oidc import views
 
@@ -21,6 +22,12 @@ class Site(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Let in whoever stands in for an approver, too, for as long as they do: asked anew with each page."""
         return isinstance(request.user, User) and facts.opens_admin(request.user, clock.of(request))
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show whoever reads everything what there is to look at."""
+        user = request.user
+        sees = isinstance(user, User) and user.is_active and (user.is_admin or user.is_auditor)
+        return super().index(request, {**({"glance": glance.look(clock.of(request))} if sees else {}), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return views.admin_sign_in(request)

@@ -218,6 +218,7 @@ CELERY_BEAT_SCHEDULE = {
     "mail": {"task": "enrollment.tasks.mail_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
     "chat": {"task": "enrollment.tasks.post_due_notices", "schedule": MAIL_SECONDS, "options": {"expires": MAIL_SECONDS}},
     "reminders": {"task": "enrollment.tasks.remind_people", "schedule": REMIND_SECONDS, "options": {"expires": REMIND_SECONDS}},
+    "verify": {"task": "enforcement.tasks.verify_log", "schedule": 86400, "options": {"expires": 3600}},
 }
 if OIDC_PROBE_SECONDS:
     CELERY_BEAT_SCHEDULE["probe"] = {

@@ -6,19 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import clock, lifecycle
-from enrollment.admin import briefing
+from enrollment import clock, facts, lifecycle
+from enrollment.admin import briefing, earlier
 from enrollment.admin.filters import RequestFilter, answerable
 from enrollment.admin.mixins import Frozen, Inline, Shared, answers, reads_all, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import ApproveForm, DenyForm
 from enrollment.durations import exact
-from enrollment.models import AccessRequest, Grant, Review, User
+from enrollment.models import AccessRequest, Review, User
 from enrollment.policy import in_words
 
 ANSWER = "admin/enrollment/answer.html"
@@ -62,15 +63,15 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         Verb("approve", _("Approve …"), _("Approve access?"), _("Approve"), approve, answers, ApproveForm, ANSWER),
         Verb("deny", _("Deny …"), _("Deny access?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True),
     )
-    list_display = ["who_and_what", "with_devices", "how_long", "why", "waits", "state"]
+    list_display = ["who_and_what", "with_devices", "how_long", "why", "had_before", "waits", "state"]
     list_filter = [RequestFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["requester__name", "requester__email", "resource__name", "resource__slug", "reason", "ticket"]
     search_help_text = _("Who, what, or why")
     ordering = ["created_at", "id"]
     inlines = [ReviewInline]
     readonly_fields = (
-        *("who", "what", "opens", "with_devices", "how_long", "starts_at", "reason", "ticket", "had_before"),
-        *("state", "created_at", "answer_by", "closed_at", "closed_by", "policy_version", "extends"),
+        *("who", "what", "opens", "with_devices", "how_long", "starts_at", "reason", "ticket", "had_before", "before"),
+        *("state", "must_agree", "can_answer", "created_at", "answer_by", "closed_at", "closed_by", "policy_version", "extends"),
     )
     fields = readonly_fields
 
@@ -80,6 +81,20 @@ class AccessRequestAdmin(Shared, VerbAdmin):
             return rows
         user = viewer(request)
         return rows.filter(Q(pk__in=answerable(user, clock.of(request)).values("pk")) | Q(requester=user))
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Read what was had before for all rows of the page at once."""
+        changelist = super().get_changelist_instance(request)
+        had = earlier.of(list(changelist.result_list))
+        for asked in changelist.result_list:
+            asked.earlier = had[asked.pk]
+        return changelist
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> AccessRequest | None:
+        found: AccessRequest | None = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.looked_at = clock.of(request)  # type: ignore[attr-defined] # for `can_answer`, which gets no request
+        return found
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Give the last column its viewer."""
@@ -135,11 +150,19 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         return "\n".join(briefing.opens(asked))
 
     @admin.display(description=_("had it before"))
-    def had_before(self, asked: AccessRequest) -> str:
-        earlier = Grant.objects.filter(user=asked.requester_id, resource=asked.resource_id).exclude(request=asked).order_by("-starts_at")
-        last = earlier.first()
-        if last is None:
-            return gettext("never")
-        count = earlier.count()
-        times = ngettext("once", "%(count)d times", count) % {"count": count}
-        return gettext("%(times)s, last until %(end)s") % {"times": times, "end": in_words(last.ended_at or last.ends_at)}
+    def had_before(self, asked: Any) -> str:  # noqa: ANN401 - in a list, with what was read for all of its rows
+        return str(getattr(asked, "earlier", None) or earlier.of([asked])[asked.pk])
+
+    @admin.display(description=_("asked for it before"))
+    def before(self, asked: AccessRequest) -> str:
+        return "\n".join(earlier.lines(asked)) or gettext("never")
+
+    @admin.display(description=_("who must agree"))
+    def must_agree(self, asked: AccessRequest) -> str:
+        return "\n".join(briefing.stage_lines(asked, facts.progress_of([asked])[asked.pk])) or "-"
+
+    @admin.display(description=_("who can answer now"))
+    def can_answer(self, asked: Any) -> str:  # noqa: ANN401 - with the moment at which it is looked at
+        if asked.state != AccessRequest.State.PENDING or asked.answer_by <= asked.looked_at:
+            return "-"
+        return ", ".join(map(str, facts.approvers_of(asked, asked.looked_at))) or gettext("nobody")

@@ -5,7 +5,6 @@ Read for a whole page of requests in a fixed number of queries; nothing here dec
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from enrollment import facts, policy
+from enrollment.admin import earlier
+from enrollment.admin.earlier import Earlier
 from enrollment.durations import exact
+from enrollment.facts import Progress
 from enrollment.models import AccessRequest, Device, Grant, Placement, User
 from enrollment.values import Reviewing
 
@@ -30,8 +32,8 @@ class Briefing:
     devices: list[str]
     opens: list[str]
     reviews: list[str]
-    times_had: int
-    last_grant: Grant | None
+    stages: list[str]
+    earlier: Earlier
     obstacles: tuple[str, ...]
     in_stead_of: User | None = None  # with whose seat the viewer would answer
     grant: Grant | None = None  # emergency access: it was had before anybody answered
@@ -39,10 +41,6 @@ class Briefing:
     @property
     def duration(self) -> str:
         return exact(self.request.seconds)
-
-    @property
-    def last_end(self) -> datetime | None:
-        return (self.last_grant.ended_at or self.last_grant.ends_at) if self.last_grant else None
 
 
 def with_context(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
@@ -61,24 +59,24 @@ def with_context(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
 def briefings(requests: Iterable[AccessRequest], viewer: User, now: datetime) -> list[Briefing]:
     """Return what to show for each; `obstacles` are the verb's own words."""
     found = list(requests)
-    earlier, judged = _earlier(found), facts.reviewing_all(viewer, found, now)
+    had, judged, progress = earlier.of(found), facts.reviewing_all(viewer, found, now), facts.progress_of(found)
     holders = _holders(judged.values())
     why_not = {request.pk: obstacles(request, judged[request.pk], now) for request in found}
-    return [_briefing(each, earlier[each.requester_id, each.resource_id], judged[each.pk], holders, why_not[each.pk]) for each in found]
+    return [_briefing(each, had[each.pk], progress[each.pk], judged[each.pk], holders, why_not[each.pk]) for each in found]
 
 
 def emergencies(grants: Iterable[Grant], viewer: User, now: datetime) -> list[Briefing]:
     """Return the same for emergency access that is to be reviewed."""
     by_request = {grant.request_id: grant for grant in grants}
     asked = list(with_context(AccessRequest.objects.filter(pk__in=by_request)).order_by("created_at", "pk"))
-    earlier, judged = _earlier(asked), facts.reviewing_break_glass(viewer, list(by_request.values()), now)
+    had, judged = earlier.of(asked), facts.reviewing_break_glass(viewer, list(by_request.values()), now)
     holders = _holders(judged.values())
     found = []
     for request in asked:
         grant = by_request[request.pk]
         mine = judged[grant.pk]
         why_not = policy.may_review_break_glass(mine) if grant.review_due else (_("There is nothing to review about it."),)
-        found.append(_briefing(request, earlier[request.requester_id, request.resource_id], mine, holders, why_not, grant))
+        found.append(_briefing(request, had[request.pk], [], mine, holders, why_not, grant))
     return found
 
 
@@ -102,6 +100,21 @@ def opens(request: AccessRequest) -> list[str]:
     return lines or [_("nothing yet: the resource is on no PEP")]
 
 
+def stage_lines(request: AccessRequest, progress: list[Progress]) -> list[str]:
+    """Return what must agree, one after the other, and where that stands."""
+    found, is_turn = [], request.state == AccessRequest.State.PENDING
+    for number, each in enumerate(progress):
+        said = {"need": each.need, "group": each.group, "yes": ", ".join(each.yes), "lacks": each.lacks}
+        line = (_("then %(need)d of %(group)s") if number else _("%(need)d of %(group)s")) % said
+        if each.yes:
+            line += _(": yes by %(yes)s") % said
+        if each.lacks and request.state == AccessRequest.State.PENDING:
+            line += (_(": waits for %(lacks)d") % said) if is_turn else _(": not its turn yet")
+        is_turn = is_turn and not each.lacks
+        found.append(line)
+    return found
+
+
 def obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple[str, ...]:
     """Return why this viewer may not answer it, as the verb would say."""
     if request.state != AccessRequest.State.PENDING or request.answer_by <= now:
@@ -115,7 +128,8 @@ def obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple
 
 def _briefing(
     request: AccessRequest,
-    earlier: list[Grant],
+    had: Earlier,
+    progress: list[Progress],
     judged: Reviewing,
     holders: Mapping[int, User],
     why_not: tuple[str, ...],
@@ -127,22 +141,12 @@ def _briefing(
         devices=[device_line(device) for device in request.devices.all()],
         opens=opens(request),
         reviews=reviews,
-        times_had=len(earlier),
-        last_grant=earlier[0] if earlier else None,
+        stages=stage_lines(request, progress),
+        earlier=had,
         obstacles=why_not,
         in_stead_of=holders.get(judged.in_stead_of or 0),
         grant=grant,
     )
-
-
-def _earlier(requests: list[AccessRequest]) -> dict[tuple[int, int], list[Grant]]:
-    mine = {request.pk for request in requests}
-    users, resources = {request.requester_id for request in requests}, {request.resource_id for request in requests}
-    found: dict[tuple[int, int], list[Grant]] = defaultdict(list)
-    for grant in Grant.objects.filter(user__in=users, resource__in=resources).order_by("-starts_at", "-id"):
-        if grant.request_id not in mine:
-            found[grant.user_id, grant.resource_id].append(grant)
-    return found
 
 
 def _place(placement: Placement, ports: str) -> str:

@@ -13,6 +13,7 @@ from enrollment.admin.verbs import Answers, Verb
 from enrollment.admin_forms.answers import JustifiedForm, NotJustifiedForm
 from enrollment.models import Grant, User
 from enrollment.policy import in_words
+from enrollment.templatetags.times import duration
 
 REVIEW = "admin/enrollment/answer.html"
 
@@ -54,11 +55,13 @@ NOT_JUSTIFIED = Verb(
 VERBS = (JUSTIFIED, NOT_JUSTIFIED)
 
 
-def in_a_word(grant: Grant) -> str:
+def in_a_word(grant: Grant, now: datetime) -> str:
     """Return what a list says beside where the grant stands; nothing where somebody approved it."""
     if not grant.is_break_glass:
         return ""
-    return gettext("EMERGENCY ACCESS, to be reviewed") if grant.review_due else gettext("emergency access, reviewed")
+    if not grant.review_due:
+        return gettext("emergency access, reviewed")
+    return gettext("EMERGENCY ACCESS, to be reviewed, taken %(age)s ago") % {"age": duration((now - grant.starts_at).total_seconds())}
 
 
 def at_length(grant: Grant) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -14,6 +16,13 @@ from django.utils.translation import gettext as _
 
 from enrollment import clock, exports
 from enrollment.admin.mixins import RowAdmin, reads_all, viewer
+
+
+def as_file(lines: Iterator[str], name: str, kind: str, now: datetime) -> StreamingHttpResponse:
+    """Send it as a file whose name is ours alone."""
+    named = f'attachment; filename="lychgate-{name}-{now:%Y%m%dT%H%M%SZ}.{kind}"'
+    headers = {"Content-Disposition": named, "Cache-Control": "no-store"}
+    return StreamingHttpResponse(lines, content_type=exports.FORMATS[kind], headers=headers)
 
 
 class ExportAdmin(RowAdmin):
@@ -43,10 +52,7 @@ class ExportAdmin(RowAdmin):
         if request.method == "POST" and kind in exports.FORMATS:
             now = clock.of(request)
             lines = exports.begin(self.export, rows, actor=viewer(request), kind=kind, chosen=request.GET.urlencode(), now=now)
-            named = f'attachment; filename="lychgate-{self.export.name}-{now:%Y%m%dT%H%M%SZ}.{kind}"'
-            return StreamingHttpResponse(
-                lines, content_type=exports.FORMATS[kind], headers={"Content-Disposition": named, "Cache-Control": "no-store"}
-            )
+            return as_file(lines, self.export.name, kind, now)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Export"),

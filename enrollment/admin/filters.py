@@ -19,6 +19,7 @@ from enrollment.models.devices import LOST
 ALL = "all"
 ORPHANS = "orphans"  # nobody is left to answer them
 TO_REVIEW = "review"
+UNUSED = "never"
 
 
 def answerable(user: User, now: datetime) -> QuerySet[AccessRequest]:
@@ -102,3 +103,18 @@ class GrantFilter(DefaultFilter):
         if self.value() == TO_REVIEW:
             return queryset.filter(review_due=True)
         return queryset.exclude(pk__in=open_ones) if self.value() == "ended" else queryset.filter(pk__in=open_ones)
+
+
+class UseFilter(admin.SimpleListFilter):
+    """Whether a device was heard on a PEP while the grant was in force there: what nobody uses, nobody needs."""
+
+    title = _("use")
+    parameter_name = "use"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - as Django's
+        return [(UNUSED, _("never used")), ("used", _("used"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == UNUSED:
+            return queryset.filter(pk__in=Grant.objects.unheard().values("pk"))
+        return queryset.filter(pk__in=Grant.objects.heard().values("pk")) if self.value() == "used" else queryset

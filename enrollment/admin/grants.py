@@ -12,14 +12,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import clock, exports, lifecycle
-from enrollment.admin import briefing, emergencies
+from enrollment.admin import briefing, earlier, emergencies
 from enrollment.admin.exporting import ExportAdmin
-from enrollment.admin.filters import GrantFilter, overseen
-from enrollment.admin.mixins import RowAdmin, Shared, answers, reads_all, viewer
+from enrollment.admin.filters import GrantFilter, UseFilter, overseen
+from enrollment.admin.mixins import Shared, answers, reads_all, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import ReasonForm
 from enrollment.durations import exact
-from enrollment.models import Grant, Review, User
+from enrollment.models import Grant, User
 from enrollment.policy import in_words
 
 NOT_YET = _("not confirmed yet")
@@ -64,14 +64,15 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
         *emergencies.VERBS,
     )
     linked_by = ("request",)
-    list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement"]
-    list_filter = [GrantFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
+    list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement", "use"]
+    list_filter = [GrantFilter, UseFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]
     search_help_text = _("Who, or what")
     ordering = ["-created_at", "-id"]
+    date_hierarchy = "starts_at"
     list_select_related = ["user", "resource"]
     readonly_fields = (
-        *("who", "what", "with_devices", "starts_at", "ends_at", "lasts", "standing", "enforcement", "emergency", "reason"),
+        *("who", "what", "with_devices", "starts_at", "ends_at", "lasts", "standing", "enforcement", "use", "emergency", "reason"),
         *("request", "policy_version", "extends", "created_at", "ended_at", "ended_by", "end_reason"),
     )
     fields = readonly_fields
@@ -114,7 +115,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
     @admin.display(description=_("standing"))
     def standing(self, grant: Grant) -> str:
         looked_at = grant.looked_at  # type: ignore[attr-defined]  # by get_queryset
-        return "\n".join(filter(None, [_standing(grant, looked_at), emergencies.in_a_word(grant)]))
+        return "\n".join(filter(None, [_standing(grant, looked_at), emergencies.in_a_word(grant, looked_at)]))
 
     @admin.display(description=_("emergency access"))
     def emergency(self, grant: Grant) -> str:
@@ -129,18 +130,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
         rows = list(grant.enforcements.all())
         return "\n".join(enforcement_words(row) for row in rows) or str(NOT_YET)
 
-
-@admin.register(Review)
-class ReviewAdmin(Shared, RowAdmin):
-    """Who answered what; approvers see their own, and what was answered in their stead."""
-
-    list_display = ["created_at", "reviewer", "on_behalf_of", "request", "verdict", "comment"]
-    list_filter = ["verdict"]
-    search_fields = ["reviewer__name", "on_behalf_of__name", "requester__name", "request__resource__name", "comment"]
-    ordering = ["-created_at", "-id"]
-    date_hierarchy = "created_at"
-    list_select_related = ["reviewer", "on_behalf_of", "requester", "request__requester", "request__resource", "stage__group"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
-        rows = super().get_queryset(request)
-        return rows if reads_all(request) else rows.filter(Q(reviewer=viewer(request)) | Q(on_behalf_of=viewer(request)))
+    @admin.display(description=_("use"))
+    def use(self, grant: Grant) -> str:
+        """Say whether a device was heard meanwhile, which tells of the PEP and not of the resource behind it."""
+        return earlier.use_in_words(grant)

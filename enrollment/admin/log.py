@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import audit, clock, exports
 from enrollment.admin import reach
 from enrollment.admin.exporting import ExportAdmin
-from enrollment.admin.mixins import Frozen
+from enrollment.admin.mixins import Frozen, viewer
 from enrollment.chain import Witness
-from enrollment.models import AuditEvent, AuditHead
+from enrollment.models import AuditEvent
 
 
 @admin.register(AuditEvent)
@@ -51,14 +51,13 @@ class AuditEventAdmin(Frozen, ExportAdmin):
         )
 
     def verify_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Read the whole chain, and say whether it holds. It reads only; POST, because it takes as long as the log is."""
+        """Read the whole chain, say whether it holds, and note that for the index. POST, because it takes as long as the log is."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = self._page(request, _("Verify the audit log"))
         if request.method == "POST":
             witnesses, warnings = self.witnesses()
-            context |= {"problems": audit.verify(witnesses), "head": AuditHead.objects.first(), "at": clock.of(request), "ran": True}
-            context |= {"witnesses": witnesses, "warnings": warnings}
+            context["check"] = audit.verify_and_note(witnesses, warnings, by=str(viewer(request)), now=clock.of(request))
         return TemplateResponse(request, "admin/enrollment/verify.html", context)
 
     def _page(self, request: HttpRequest, title: object) -> dict[str, Any]:

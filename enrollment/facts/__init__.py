@@ -5,10 +5,12 @@ snapshot of several readings open the transaction.
 """
 
 from enrollment.facts.answering import (
+    Progress,
     approvers_of,
     groups_that_wait,
     may_answer_something,
     may_revoke,
+    progress_of,
     reviewing,
     reviewing_all,
     stage_that_waits,
@@ -26,6 +28,7 @@ from enrollment.facts.terms import has_a_say, may_come_to_need, time_is_in_doubt
 
 __all__ = [
     "Loss",
+    "Progress",
     "Reach",
     "approvers_of",
     "asking",
@@ -49,6 +52,7 @@ __all__ = [
     "orphans",
     "orphans_among",
     "people_called",
+    "progress_of",
     "reachable_by",
     "reachable_of",
     "reaches_at",

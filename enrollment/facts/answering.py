@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -11,8 +12,23 @@ from django.db.models import Exists, OuterRef, QuerySet
 from enrollment.facts.seats import members_and_stand_ins, reviewing_in, voices
 from enrollment.facts.terms import Steps, current_versions, has_a_say, of_today, stages_by_version, stages_of_member, steps_of
 from enrollment.models import AccessRequest, Grant, Resource, Review, Stage, User
+from enrollment.models.access import ReviewQuerySet
 from enrollment.policy import may_review
 from enrollment.values import Reviewing
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One group that must agree: how many of it, and whose yes counts so far."""
+
+    group: str
+    need: int
+    yes: tuple[str, ...]
+
+    @property
+    def lacks(self) -> int:
+        return max(0, self.need - len(self.yes))
+
 
 Waiting = Mapping[int, Stage | None]
 
@@ -48,6 +64,15 @@ def groups_that_wait(requests: Sequence[AccessRequest]) -> dict[int, tuple[str, 
     """Return the names of the groups whose answer is still missing, by the request's number, in the order of their stages."""
     missing = _missing(steps_of(requests))
     return {pk: tuple(stage.group.name for stage in stages) for pk, stages in missing.items()}
+
+
+def progress_of(requests: Sequence[AccessRequest]) -> dict[int, list[Progress]]:
+    """Return what must agree and who of it has, by the request's number, in the order of the stages and a constant number of queries."""
+    steps = steps_of(requests)
+    said: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for review in _yes(steps).select_related("reviewer", "on_behalf_of", "stage"):
+        said[review.request_id, review.stage.group_id if review.stage else 0].append(review.who)
+    return {pk: [Progress(stage.group.name, stage.need, tuple(said[pk, stage.group_id])) for stage in mine] for pk, mine in steps.items()}
 
 
 def approvers_of(what: Resource | AccessRequest, now: datetime) -> QuerySet[User]:
@@ -88,9 +113,12 @@ def _missing(steps: Steps) -> Steps:
     holder leaves the group, or the delegation ends. It counts only while the reviewer's account is
     active, and that of the person in whose stead they answered: a leaver has no seat to be filled.
     """
-    yes = Review.objects.counted().filter(request__in=list(steps), verdict=Review.Verdict.APPROVE)
-    said = Counter(yes.order_by().values_list("request_id", "stage__group_id"))
+    said = Counter(_yes(steps).order_by().values_list("request_id", "stage__group_id"))
     return {pk: [stage for stage in stages if said[pk, stage.group_id] < stage.need] for pk, stages in steps.items()}
+
+
+def _yes(steps: Steps) -> ReviewQuerySet:
+    return Review.objects.counted().filter(request__in=list(steps), verdict=Review.Verdict.APPROVE)
 
 
 def _reviewing(user: User, requests: Sequence[AccessRequest], steps: Steps, waiting: Waiting, now: datetime) -> dict[int, Reviewing]:

@@ -7,7 +7,7 @@ from enrollment.models.devices import Device, DeviceKey
 from enrollment.models.directory import DirectoryGroup, DirectoryUser, HeldChange
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
 from enrollment.models.handovers import Handover, digest_of
-from enrollment.models.log import AuditEvent, AuditHead
+from enrollment.models.log import AuditCheck, AuditEvent, AuditHead
 from enrollment.models.notices import Notice, ToldOnce
 from enrollment.models.people import IdentityProof, Membership, User, username_for
 from enrollment.models.sessions import BrowserSession, LogoutToken
@@ -15,6 +15,7 @@ from enrollment.models.sessions import BrowserSession, LogoutToken
 __all__ = [
     "AccessPolicy",
     "AccessRequest",
+    "AuditCheck",
     "AuditEvent",
     "AuditHead",
     "BrowserSession",

@@ -96,6 +96,12 @@ class ReviewQuerySet(models.QuerySet["Review"]):
         """Those that still count: whoever answered is active, and so is the person in whose stead they did."""
         return self.filter(reviewer__is_active=True).exclude(on_behalf_of__is_active=False)
 
+    def with_turn(self) -> ReviewQuerySet:
+        """Say with each since when it was that person's turn: since it was asked for, or since another stage's last yes before this."""
+        before = Review.objects.filter(request=models.OuterRef("request"), verdict=Review.Verdict.APPROVE, pk__lt=models.OuterRef("pk"))
+        others = before.filter(~Q(stage__group=models.OuterRef("stage__group"))).order_by("-created_at", "-pk")
+        return self.annotate(turn_at=Coalesce(models.Subquery(others.values("created_at")[:1]), F("request__created_at")))
+
 
 class Review(models.Model):
     """One approver's answer, in one stage. `requester` is the request's, copied so that a constraint can look at it.
@@ -160,6 +166,15 @@ class GrantQuerySet(models.QuerySet["Grant"]):
     def unfinished(self, now: datetime) -> GrantQuerySet:
         """Grants that are live or will be."""
         return self.filter(state__in=Grant.OPEN, ends_at__gt=now)
+
+    def heard(self) -> GrantQuerySet:
+        """Grants of which a device was heard on a PEP while it was in force there."""
+        return self.filter(pk__in=Grant.objects.filter(enforcements__heard_at__isnull=False).values("pk"))
+
+    def unheard(self) -> GrantQuerySet:
+        """Grants that are or were in force somewhere, with no device heard there meanwhile."""
+        held = Grant.objects.filter(enforcements__in_force_at__isnull=False).values("pk")
+        return self.filter(pk__in=held).exclude(pk__in=Grant.objects.filter(enforcements__heard_at__isnull=False).values("pk"))
 
 
 class Grant(models.Model):

@@ -47,3 +47,22 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.hash}"
+
+
+class AuditCheck(models.Model):
+    """That somebody had the whole chain read, and what came of it: a note for whoever looks, no proof. Proof is to read it again."""
+
+    at = models.DateTimeField()
+    by = models.CharField(max_length=200)
+    seq = models.BigIntegerField()  # the last event then
+    hash = models.CharField(max_length=64)
+    witnesses = models.PositiveIntegerField()  # outside the database, that it was held against
+    problems = models.JSONField(default=list)
+    warnings = models.JSONField(default=list)  # who could not be asked
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["-at", "-id"], name="audit_check_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} at {self.at:%Y-%m-%d %H:%M:%SZ}"

@@ -97,6 +97,22 @@ def test_the_audit_log_looks_right(person, waiting):
     page.get_by_role("button", name="Verify now").click()
     page.get_by_text("Verified up to event").wait_for()
     check_looks(page, "admin-verify")
+    page.goto("/admin/")
+    page.get_by_text("It holds up to event").wait_for()
+    check_looks(page, "admin-index-auditor")
+
+
+def test_an_auditor_sees_how_approvers_answer(person, waiting):
+    person("bob")
+    lifecycle.approve(waiting, reviewer=User.objects.get(name="Bob Brandt"), now=timezone.now())
+    page = person("carol")
+    page.goto("/admin/")
+    page.get_by_role("link", name="Answers by approver …").click()
+    page.get_by_role("row", name="Bob Brandt").wait_for()
+    check_looks(page, "admin-approvers")
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="JSON Lines").click()
+    assert taken.value.suggested_filename.startswith("lychgate-approvers-")
 
 
 def test_an_auditor_asks_who_could_reach_what(person, waiting):

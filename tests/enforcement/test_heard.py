@@ -66,7 +66,7 @@ def page(world):
 
 
 def test_a_device_that_shook_hands_is_heard_on_its_page_and_anew_under_a_new_key(world, connect):
-    world.grant()
+    grant = world.grant()
     first = connect()
     [row] = Handshake.objects.filter(device=world.laptop)
     assert row.at.timestamp() >= first
@@ -78,3 +78,4 @@ def test_a_device_that_shook_hands_is_heard_on_its_page_and_anew_under_a_new_key
     assert row.at.timestamp() >= again
     assert f'pep-1: <time datetime="{row.at:%Y-%m-%dT%H:%M:%SZ}"' in page(world)
     assert set(world.gateway.peers()) == {world.laptop.public_key}
+    assert world.row(grant).heard_at == row.at

@@ -11,9 +11,10 @@ from django.db import connection
 from django.utils import timezone
 
 from enforcement.models import PepStatus
+from enforcement.tasks import verify_log
 from enforcement.transport import ask_for_witnesses
 from enrollment import audit
-from enrollment.models import AuditEvent, AuditHead
+from enrollment.models import AuditCheck, AuditEvent, AuditHead
 from tests import factories
 from tests.conftest import append_only
 
@@ -55,6 +56,16 @@ def test_a_pass_with_nothing_new_moves_nothing(world, witnessed):
     assert seen[-1] == witnessed
     world.reconcile()
     assert (ask_for_witnesses("pep-1", world.gateway.agent_argv), audit.end()) == (seen, witnessed)
+
+
+def test_what_the_worker_finds_each_day_is_noted_with_who_agreed(world, witnessed):
+    verify_log()
+    cut_off(witnessed[0] - 4)
+    verify_log()
+    broken, sound = AuditCheck.objects.all()
+    assert (sound.seq, sound.problems, sound.warnings, sound.by) == (witnessed[0], [], [], audit.SYSTEM)
+    assert sound.witnesses >= 1
+    assert broken.problems[-1] == f"Event {witnessed[0]}, which pep-1 saw, is missing."
 
 
 def test_a_database_restored_from_yesterday_becomes_visible_by_itself(world, witnessed):

@@ -90,6 +90,19 @@ def test_so_do_the_lists_of_the_admin(client, request, grow, person):
     assert counted(client, pages) == few
 
 
+def test_so_do_the_reports_for_auditors(client, carol, grow):
+    grow(FEW)
+    client.force_login(carol)
+    pages = [
+        reverse("admin:index"),
+        reverse("admin:enrollment_review_approvers"),
+        reverse("admin:enrollment_grant_changelist") + "?use=never",
+    ]
+    few = counted(client, pages)
+    grow(MANY)
+    assert counted(client, pages) == few
+
+
 @pytest.mark.parametrize(("rows", "verb"), [("accessrequest", "approve"), ("accessrequest", "deny"), ("grant", "revoke")])
 def test_so_do_the_pages_that_confirm_a_verb_for_many(client, bob, grow, rows, verb):
     client.force_login(bob)

@@ -81,6 +81,8 @@ EXPECTED = {
     "admin/enrollment/auditevent/export/": "sign sign 403 403 200 200 sign",
     "admin/enrollment/auditevent/verify/": "sign sign 403 403 200 200 sign",
     "admin/enrollment/auditevent/reach/": "sign sign 403 403 200 200 sign",
+    "admin/enrollment/review/export/": "sign sign 403 403 200 200 sign",
+    "admin/enrollment/review/approvers/": "sign sign 403 403 200 200 sign",
     "admin/*/<path:object_id>/": "sign sign away away away away sign",
     # Approvers read what they may answer; auditors and admins read everything.
     "admin/enrollment/accessrequest/<path:object_id>/*/": "sign sign 200 away 200 200 sign",

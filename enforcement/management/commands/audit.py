@@ -50,7 +50,8 @@ class Command(BaseCommand):
             heard, done = Heard((), ()), of_file(options["file"], own)
         else:
             heard = Heard((), ()) if options["no_peps"] else witnesses.of_peps()
-            done = Checked(audit.verify([*own, *heard.witnesses]), *audit.end())
+            check = audit.verify_and_note([*own, *heard.witnesses], heard.warnings, by="manage.py", now=clock.now())
+            done = Checked(check.problems, check.seq, check.hash)
         self._answer(done, heard, len(own) + len(heard.witnesses), as_json=options["json"])
         if done.problems:
             raise CommandError("\n".join(done.problems))

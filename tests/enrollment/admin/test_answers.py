@@ -37,11 +37,6 @@ def test_the_confirm_page_says_everything_that_matters(browse, bob, asked, files
         assert fact in page
 
 
-def test_the_confirm_page_says_what_was_had_before(browse, bob, granted, laptop, now, url, words):
-    again = factories.a_request(granted.user, granted.resource, [laptop], now=now)
-    assert "Had it before once, last until" in words(browse(bob).get(url("accessrequest_approve", again.pk)))
-
-
 def test_approving_from_the_requests_own_page_makes_a_grant(browse, bob, asked, url, told):
     response = browse(bob).post(url("accessrequest_approve", asked.pk), {"at_most": "", "comment": "fine"}, follow=True)
     assert told(response)[0].startswith("Alice: Fileshare: Approved until ")

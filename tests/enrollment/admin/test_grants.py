@@ -1,12 +1,16 @@
 """Grants in the admin: what stands there, and revoking."""
 
+import json
+
 import pytest
 from django.utils import timezone
 
 from enforcement.models import Enforcement
 from enrollment.models import Grant
+from tests.factories import NOW as HEARD
 
 WHY = {"reason": "left the project"}
+AT = "2026-03-02T09:00:00.000000Z"
 
 
 def test_an_approver_revokes_with_a_reason(browse, bob, granted, url, told):
@@ -78,5 +82,24 @@ def test_a_revoke_is_confirmed_only_when_it_is_gone(browse, bob, granted, url, w
 
 def test_the_list_costs_the_same_for_many(browse, bob, granted, url, django_assert_max_num_queries):
     client = browse(bob)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         client.get(url("grant_changelist"))
+
+
+@pytest.mark.parametrize(
+    ("times", "said", "listed"),
+    [
+        ({}, "never in force", []),
+        ({"in_force_at": HEARD}, "never used", ["never"]),
+        ({"in_force_at": HEARD, "heard_at": HEARD}, "used, last heard on 2026-03-02 at 09:00:00 UTC", ["used"]),
+        ({"heard_at": HEARD}, "used, last heard on", ["used"]),  # it was in force once, and is wanted again
+    ],
+)
+def test_whether_it_was_used_is_what_the_gateways_heard_meanwhile(times, said, listed, browse, carol, granted, url, words):
+    standing(granted, "in_force", **times)
+    client = browse(carol)
+    assert said in words(client.get(url("grant_change", granted.pk)))
+    found = {use: len(client.get(url("grant_changelist"), {"use": use}).context["cl"].result_list) for use in ("never", "used")}
+    assert found == {use: int(use in listed) for use in ("never", "used")}
+    row = json.loads(client.post(url("grant_export"), {"as": "jsonl"}).getvalue())
+    assert (row["in_force_at"], row["heard_at"]) == tuple(AT if name in times else None for name in ("in_force_at", "heard_at"))

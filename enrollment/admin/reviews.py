@@ -1,0 +1,66 @@
+"""Who answered what, and for auditors: how many each, how fast, and how much in somebody else's stead."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
+
+from enrollment import approvers, clock, exports
+from enrollment.admin.exporting import ExportAdmin, as_file
+from enrollment.admin.mixins import Shared, reads_all, viewer
+from enrollment.admin_forms.period import PeriodForm, last_days
+from enrollment.models import Review
+
+NAME = "approvers"
+
+
+@admin.register(Review)
+class ReviewAdmin(Shared, ExportAdmin):
+    """Approvers see their own, and what was answered in their stead; admins and auditors see all."""
+
+    export = exports.REVIEWS
+    change_list_template = "admin/enrollment/review_list.html"
+    list_display = ["created_at", "reviewer", "on_behalf_of", "request", "verdict", "comment"]
+    list_filter = ["verdict", ("request__resource", admin.RelatedOnlyFieldListFilter)]
+    search_fields = ["reviewer__name", "on_behalf_of__name", "requester__name", "request__resource__name", "comment"]
+    ordering = ["-created_at", "-id"]
+    date_hierarchy = "created_at"
+    list_select_related = ["reviewer", "on_behalf_of", "requester", "request__requester", "request__resource", "stage__group"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
+        rows = super().get_queryset(request)
+        return rows if reads_all(request) else rows.filter(Q(reviewer=viewer(request)) | Q(on_behalf_of=viewer(request)))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path(f"{NAME}/", self.admin_site.admin_view(self.approvers_view), name=f"enrollment_review_{NAME}"), *super().get_urls()]
+
+    def approvers_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Show a row for each approver, over the days that the address names; POST takes the same rows as a file."""
+        if not reads_all(request):
+            raise PermissionDenied
+        now = clock.of(request)
+        form = PeriodForm(request.GET if set(PeriodForm.base_fields) & set(request.GET) else {k: str(v) for k, v in last_days(now).items()})
+        rows = approvers.by_approver(form.of(Review.objects.all())) if form.is_valid() else []
+        kind = request.POST.get("as", "")
+        if request.method == "POST" and kind in exports.FORMATS and rows:
+            chosen = request.GET.urlencode()
+            lines = exports.begin_report(NAME, [asdict(row) for row in rows], actor=viewer(request), kind=kind, chosen=chosen, now=now)
+            return as_file(lines, NAME, kind, now)
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": _("Answers by approver"),
+            "opts": self.opts,
+            "media": self.media,
+            "form": form,
+            "approvers": rows,
+        }
+        return TemplateResponse(request, "admin/enrollment/approvers.html", context)
