@@ -75,7 +75,7 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
             data: dict[str, Any] = super().get_access_token_data(request, app, client, pkce_code_verifier)
         except SignInRefused:
             raise
-        except (OAuth2Error, requests.RequestException, ValueError, KeyError) as error:
+        except (OAuth2Error, requests.RequestException, ValueError, KeyError, RecursionError) as error:
             raise SignInRefused("The identity provider did not accept this sign-in. Try again.", hint=_without_tokens(error)) from error
         return data
 
@@ -118,7 +118,7 @@ def fetch(url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         with CarefulSession() as session:
             response = session.get(url, headers=headers)
         answer = response.json() if response.status_code == requests.codes.ok else None
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, ValueError, RecursionError) as error:
         raise SignInRefused(
             "The identity provider does not answer. Try again in a minute.", hint=f"{url}: {type(error).__name__}"
         ) from error

@@ -111,7 +111,7 @@ def test_an_answer_that_this_session_did_not_ask_for_is_refused(hostile, browser
 
 
 @pytest.mark.parametrize("path", ["/token", "/userinfo", "/jwks"])
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'"text"', b"\xff\xfe", b'{"padding": "' + b"x" * 2**21 + b'"}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'"text"', b"\xff\xfe", b'{"padding": "' + b"x" * 2**21 + b'"}', b"[" * 2**17])
 def test_a_provider_that_answers_nonsense_costs_a_clear_page(hostile, browser, caplog, path, body):
     hostile.bodies[path] = body
     check_refused(browser, caplog, "dentity provider")
