@@ -6,7 +6,7 @@ WORKERS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check bench lock
+.PHONY: help demo test coverage check bench lock messages
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -36,6 +36,11 @@ check: ## lint, types, migrations, architecture: seconds
 bench: ## what a change costs, as ratios to bare tools
 	@deploy/bare/prepare.sh bench
 	$(PYTHON_HERE) -m tests.bench $(ARGS)
+
+messages: ## bring the catalogue of translations up to date; what is new in it is yours to translate, then once more
+	@deploy/bare/prepare.sh messages
+	$(PYTHON_HERE) manage.py makemessages --locale de
+	$(PYTHON_HERE) manage.py compilemessages --locale de
 
 lock: ## write the locks of Python packages anew; ARGS=--upgrade takes newer versions
 	@deploy/bare/prepare.sh check

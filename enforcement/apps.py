@@ -1,13 +1,14 @@
 """Django's name for the part that machines write."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class EnforcementConfig(AppConfig):
     """What the PEPs were told, and what their kernels held."""
 
     name = "enforcement"
-    verbose_name = "Enforcement"
+    verbose_name = _("Enforcement")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

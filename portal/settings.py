@@ -154,7 +154,15 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = text("LYCHGATE_STATIC_ROOT") or None  # only where another server hands the files out
 WHITENOISE_USE_FINDERS = True  # else nothing need be collected
 
+# The browser says which language its reader wants; whoever chooses another in the footer has it kept in a cookie.
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "portal/locale"]  # all words of ours in one catalogue: `make messages`
+LANGUAGE_COOKIE_NAME = f"{COOKIES}-language"
+LANGUAGE_COOKIE_AGE = 31536000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 FORMAT_MODULE_PATH = ["portal.formats"]  # one way to write an instant, on every page
 USE_TZ = True
 TIME_ZONE = "UTC"

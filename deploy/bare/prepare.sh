@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts on a bare machine what one of our commands needs, and only that; says so; quick when it is there already.
 #
-#   deploy/bare/prepare.sh check|test|demo|bench [the command's arguments]
+#   deploy/bare/prepare.sh check|test|demo|bench|messages [the command's arguments]
 #
 # A bare machine has make and some python3. Python packages go into .venv, checked against the hashes of the locks.
 # Debian packages are installed when we are root; otherwise this says what to run, and stops only where nothing works without.
@@ -21,6 +21,8 @@ desktop="NetworkManager:network-manager dbus-daemon:dbus-daemon"
 # What production runs on, beside SQLite and the embedded broker; Debian keeps initdb off the PATH (debian.sh finds it).
 # redis-check-rdb is Redis itself by another name, and its package starts no service:
 servers="initdb:postgresql redis-check-rdb:redis-tools"
+# What collects texts to translate, and compiles catalogues:
+words="msgfmt:gettext"
 # What runs an identity provider that is not ours, and one that needs a Python of its own:
 node="node:nodejs npm:npm" node_packages="" python_apart=""
 
@@ -31,8 +33,11 @@ check)
     locks="requirements-dev.txt" tools=""
     ;;
 test)
-    locks="requirements-dev.txt" tools="$browser $servers $node" node_packages="tests/providers/node" python_apart="tests/providers/canaille"
+    locks="requirements-dev.txt" tools="$browser $servers $node $words" node_packages="tests/providers/node" python_apart="tests/providers/canaille"
     if can_have_lab; then tools="$tools $lab $far $desktop tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
+    ;;
+messages)
+    locks="requirements-dev.txt" tools="$words"
     ;;
 bench)
     locks="requirements-dev.txt" tools=""
@@ -48,7 +53,7 @@ demo)
     esac
     ;;
 *)
-    echo "usage: deploy/bare/prepare.sh check|test|demo|bench [arguments]" >&2
+    echo "usage: deploy/bare/prepare.sh check|test|demo|bench|messages [arguments]" >&2
     exit 2
     ;;
 esac

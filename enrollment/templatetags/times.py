@@ -34,7 +34,7 @@ def when(instant: datetime | None) -> SafeString:
     if not instant:
         return SafeString("")
     utc = instant.astimezone(UTC)
-    return format_html('<time datetime="{}" data-local>{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", date_format(utc, "j M Y, H:i"))
+    return format_html('<time datetime="{}" data-local>{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", date_format(utc, "DATETIME_FORMAT"))
 
 
 @register.simple_tag

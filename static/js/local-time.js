@@ -1,13 +1,16 @@
-/* Shows every <time data-local> in the viewer's own zone, and keeps UTC in its title.
+/* Shows every <time data-local> in the viewer's own zone, names it, and keeps UTC in its title.
    Without JavaScript the page shows UTC, and says so. */
+
+const LANGUAGE = { en: "en-GB" }[document.documentElement.lang] ?? document.documentElement.lang; // the day first, 24 hours
+const TIME = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+const DAY = { day: "numeric", month: "short", year: "numeric" };
 
 function showLocalTimes() {
   for (const time of document.querySelectorAll("time[data-local]:not([title])")) {
     const instant = new Date(time.dateTime);
     const today = new Date().toDateString() === instant.toDateString();
-    const shape = today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
     time.title = time.textContent.trim();
-    time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, shape).format(instant);
+    time.textContent = new Intl.DateTimeFormat(LANGUAGE, today ? TIME : { ...DAY, ...TIME }).format(instant);
   }
 }
 

@@ -43,6 +43,7 @@ EXPECTED = {
     "healthz": "200",
     "readyz": "200",
     "metrics": "200",  # to this machine, or to whoever has the token: tests/portal/test_metrics.py
+    "language/": "405",  # by POST, from the footer
     "scim/v2/*": "404",  # where no token is set; with one, its bearer alone: tests/portal/test_scim_door.py
     "accounts/login/": "sign",
     "accounts/oidc/login/": "503 away away away away away away",  # no provider is configured here

@@ -1,0 +1,80 @@
+"""Sentences for people, from code that knows no language: English as they stand, and in the reader's language on a page.
+
+`say` returns a text, which is what logs, mails, the audit log and commands take. It remembers how it was made,
+so where a page shows it, it is translated and made again; so are the sentences among its values. Joined by other
+means it is plain English: put a sentence into another as a value, and several in a row by `joined`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from typing import ClassVar, Self
+
+Tongue = Callable[[str, str, int], str]  # a text, its plural or nothing, and how many
+
+
+def english(one: str, many: str, number: int) -> str:
+    return many if many and number != 1 else one
+
+
+class Sentence(str):
+    """A text that can be said again in another language. Equal to its English in everything."""
+
+    __slots__ = ("many", "number", "template", "values")
+    template: str
+    values: Mapping[str, object] | None
+    many: str
+    number: int
+    tongue: ClassVar[Tongue] = staticmethod(english)  # the reader's; enrollment/apps.py sets it
+
+    def __new__(cls, template: str, values: Mapping[str, object] | None = None, many: str = "", number: int = 1) -> Self:
+        """Make it. Without values, nothing in the text stands for one."""
+        words = english(template, many, number)
+        made = super().__new__(cls, words if values is None else words.format_map(values))
+        made.template, made.values, made.many, made.number = template, values, many, number
+        return made
+
+    def __getnewargs__(self) -> tuple[object, ...]:  # type: ignore[override] # a copy is made as this was
+        return self.template, self.values, self.many, self.number
+
+    def __str__(self) -> Self:
+        """Stay a sentence: forms and exceptions ask for this of what they show."""
+        return self
+
+    def __html__(self) -> str:
+        """Be what a template shows, in the reader's language."""
+        return escape(self.spoken())
+
+    def spoken(self) -> str:
+        """Return it in the reader's language."""
+        words = type(self).tongue(self.template, self.many, self.number)
+        if self.values is None:
+            return words
+        return words.format_map({name: spoken(value) if isinstance(value, str) else value for name, value in self.values.items()})
+
+
+def say(template: str, **values: object) -> Sentence:
+    """Return the sentence. A translator finds every template that stands in a call of this."""
+    return Sentence(template, values or None)
+
+
+def counted(one: str, many: str, *, count: int, **values: object) -> Sentence:
+    """Return the sentence that fits the number, which it may name as {count}."""
+    return Sentence(one, {"count": count, **values}, many, count)
+
+
+def joined(parts: Iterable[str], by: str = " ") -> Sentence:
+    """Return sentences in a row as one."""
+    values = {f"part{number}": part for number, part in enumerate(parts)}
+    return Sentence(by.join(f"{{{name}}}" for name in values), values)
+
+
+def recalled(text: str) -> Sentence:
+    """Return a text that was kept in English, such as in a row: where it was a sentence of ours without values, it is one again."""
+    return Sentence(text)
+
+
+def spoken(text: str) -> str:
+    """Return a text in the reader's language, where it can be said in another: for what is kept until a later page shows it."""
+    return text.spoken() if isinstance(text, Sentence) else text
