@@ -37,6 +37,7 @@ OIDC_SCOPES = words("LYCHGATE_OIDC_SCOPES", "profile,email")
 OIDC_GROUPS_CLAIM = text("LYCHGATE_OIDC_GROUPS_CLAIM", "groups")
 OIDC_GROUP_PREFIX = text("LYCHGATE_OIDC_GROUP_PREFIX", "oidc:")  # before each group of the claim: none takes a local one's place
 OIDC_MAX_AGE = whole("LYCHGATE_OIDC_MAX_AGE", 0) or None  # seconds; with it, a provider that sends no auth_time is refused
+OIDC_SENDS_AUTH_TIME = truth("LYCHGATE_OIDC_SENDS_AUTH_TIME", default=True)  # no: being sent back from a fresh sign-in is the proof
 OIDC_MFA_AMR = words("LYCHGATE_OIDC_MFA_AMR", "mfa")  # what the provider says in amr, or in acr, of a sign-in with more than one factor
 OIDC_MFA_ACR = words("LYCHGATE_OIDC_MFA_ACR")
 OIDC_PROBE_SECONDS = whole_or_off("LYCHGATE_OIDC_PROBE_SECONDS", 60, 86400)  # how often it is asked whether it stands by a sign-in
@@ -64,6 +65,7 @@ COOKIES = "__Host-lychgate" if HTTPS else "lychgate"  # browsers take a __Host- 
 SESSION_COOKIE_NAME = f"{COOKIES}-session"
 SESSION_COOKIE_AGE = whole("LYCHGATE_SESSION_SECONDS", 28800, 300, 604800)
 SESSION_COOKIE_HTTPONLY = True
+STEP_UP_SECONDS = whole("LYCHGATE_STEP_UP_SECONDS", 900, 60, 86400)  # how old a proof of identity may be to decide, open or change
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_NAME = f"{COOKIES}-csrf"

@@ -5,12 +5,13 @@ The functions that make them are in tests/factories.py; import those where a tes
 """
 
 import importlib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test import TransactionTestCase, override_settings
+from django.test import Client, TransactionTestCase, override_settings
 
 from tests import factories
 
@@ -120,6 +121,21 @@ def _let_tests_empty_tables():
 def _nothing_is_limited():
     """Tests do in a second what no person does in a minute; those of the limits set their own."""
     with override_settings(LIMITS=dict.fromkeys(settings.LIMITS, 0)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _let_browsers_be_freshly_proven():
+    """Whoever is signed in by `force_login` has just proved who they are, as at a provider; `ago=None`: nobody said when."""
+    sign_in = Client.force_login
+
+    def proven(client, user, backend=None, *, ago=timedelta(0)):
+        sign_in(client, user, backend)
+        if ago is not None:
+            factories.a_proof(client, user, ago)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "force_login", proven)
         yield
 
 

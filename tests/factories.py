@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.conf import settings
 from django.contrib.auth.models import Group
 
-from enrollment import keys, lifecycle, ssh_keys
-from enrollment.models import AccessPolicy, Pep, Placement, Resource, ResourcePort, User
+from enrollment import clock, keys, lifecycle, ssh_keys
+from enrollment.models import AccessPolicy, BrowserSession, IdentityProof, Pep, Placement, Resource, ResourcePort, User
+from enrollment.step_up import BROWSER_SESSION_KEY
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = 3600
@@ -68,6 +69,15 @@ def a_person(name, *, groups=None, auth_time=None, now=NOW):
     email = f"{name}@example.com"
     lifecycle.sign_in(user, groups=member_of, name=name.title(), email=email, auth_time=auth_time or now, now=now)
     return user
+
+
+def a_proof(client, user, ago=timedelta(0)):
+    """Of who somebody is, given in the browser they are signed in with, so long before this moment."""
+    moment, session = clock.now(), client.session
+    browser = BrowserSession.objects.create(user=user, began_at=moment - ago)
+    session[BROWSER_SESSION_KEY] = browser.pk
+    session.save()
+    return IdentityProof.objects.create(user=user, browser=browser, auth_time=moment - ago, recorded_at=moment)
 
 
 def a_pep(number=1, *, now=NOW, **fields):

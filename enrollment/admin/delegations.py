@@ -13,10 +13,10 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import clock, facts, lifecycle
+from enrollment import clock, facts, lifecycle, step_up
 from enrollment.admin.filters import DefaultFilter
 from enrollment.admin.mixins import Shared, keeps, reads_all, viewer
-from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.delegations import DelegationForm
 from enrollment.lifecycle import Refused
@@ -54,7 +54,7 @@ class DelegationFilter(DefaultFilter):
 class DelegationAdmin(Shared, VerbAdmin):
     """What one lent and what was lent to one."""
 
-    verbs = (Verb("end", _("End …"), _("End the delegation?"), _("End"), end, may_end_something, NothingForm, is_grave=True),)
+    verbs = (ending("end", _("End …"), _("End the delegation?"), _("End"), end, may_end_something, NothingForm),)
     list_display = ["who_stands_in", "delegator", "starts_at", "ends_at", "standing"]
     list_filter = [DelegationFilter]
     search_fields = ["delegator__name", "delegator__email", "delegate__name", "delegate__email"]
@@ -76,9 +76,11 @@ class DelegationAdmin(Shared, VerbAdmin):
         """Ask, and on POST do it: the verb's refusals are shown above the form, and what was typed stays."""
         if not self.has_add_permission(request):
             raise PermissionDenied
+        if asked := step_up.ask(request):
+            return asked
         now = clock.of(request)
-        form = DelegationForm(request.POST if request.method == "POST" else None, now=now)
-        if form.is_valid() and self._made(form, viewer(request), now):
+        form = DelegationForm(request.POST if request.method == "POST" else step_up.kept(request), now=now)
+        if request.method == "POST" and form.is_valid() and self._made(form, viewer(request), now):
             said = {"person": form.cleaned_data["delegate"], "end": in_words(_end(form))}
             self.message_user(request, gettext("%(person)s can answer in your stead until %(end)s.") % said, messages.SUCCESS)
             return HttpResponseRedirect(self._list_url())

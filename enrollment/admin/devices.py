@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import lifecycle
 from enrollment.admin.filters import DeviceFilter
 from enrollment.admin.mixins import Frozen, keeps
-from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm, PlainReasonForm
 from enrollment.models import Device, User
 from enrollment.models.devices import LOST
@@ -65,11 +65,11 @@ class DeviceAdmin(Frozen, VerbAdmin):
 
     verbs = (
         Verb("approve", _("Approve …"), _("Let in?"), _("Approve"), approve, keeps, NothingForm, LETTING_IN),
-        Verb("refuse", _("Refuse …"), _("Refuse for good?"), _("Refuse"), refuse, keeps, PlainReasonForm, LETTING_IN, is_grave=True),
-        Verb("suspend", _("Suspend …"), _("Suspend until resumed?"), _("Suspend"), suspend, keeps, is_grave=True),
+        ending("refuse", _("Refuse …"), _("Refuse for good?"), _("Refuse"), refuse, keeps, PlainReasonForm, LETTING_IN),
+        ending("suspend", _("Suspend …"), _("Suspend until resumed?"), _("Suspend"), suspend, keeps),
         Verb("resume", _("Resume …"), _("Resume?"), _("Resume"), resume, keeps),
-        Verb("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps, is_grave=True),
-        Verb("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, is_grave=True),
+        ending("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps),
+        ending("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps),
     )
     list_display = ["name", "owner", "kind", "condition", "address_v4", "address_v6", "enrolled_at"]
     list_filter = [DeviceFilter, "kind", "key_origin"]

@@ -14,9 +14,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import clock, lifecycle
+from enrollment import clock, lifecycle, step_up
 from enrollment.admin.mixins import Inline, Kept, RowAdmin, keeps, viewer
-from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.estate import PepForm, PlacementForm, PortForm, ResourceForm
 from enrollment.admin_forms.formsets import PlacementFormSet, PortFormSet
@@ -52,7 +52,19 @@ class EstateAdmin(Kept, RowAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Say it in words when somebody else was faster, or a verb refuses what the form let through; what was typed stays."""
+        """Say it in words when somebody else was faster, or a verb refuses what the form let through; what was typed stays.
+
+        Saving asks for a recent sign-in. Looking at what there is does not, and says so above the form.
+        """
+        may_save = self.has_add_permission(request) if object_id is None else self.has_change_permission(request)
+        looks = object_id is not None and request.method != "POST"
+        if may_save and not looks and (asked := step_up.ask(request)):
+            return asked
+        if may_save and looks and not step_up.is_recent(request):
+            extra_context = {"step_up": step_up.in_words(request), **(extra_context or {})}
+        if typed := step_up.kept(request):
+            request.method, request.POST = "POST", typed  # type: ignore[assignment] # shown as it was sent, which saves nothing:
+            request.refused = (gettext("You have signed in again, and nothing is saved yet: look at it, and save."),)  # type: ignore[attr-defined]
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except IntegrityError:
@@ -174,7 +186,7 @@ class PlacementInline(Kept, Inline):
 class ResourceAdmin(EstateAdmin, VerbAdmin):
     """Services that people ask for."""
 
-    verbs = (Verb("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, NothingForm, is_grave=True),)
+    verbs = (ending("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, NothingForm),)
     form = ResourceForm
     fixed = ("slug",)
     list_display = ["name", "slug", "policy", "on_ports", "where", "retired_at"]

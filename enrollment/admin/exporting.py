@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from enrollment import clock, exports
+from enrollment import clock, exports, step_up
 from enrollment.admin.mixins import RowAdmin, reads_all, viewer
 
 
@@ -44,6 +44,8 @@ class ExportAdmin(RowAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         if not reads_all(request):
             raise PermissionDenied
+        if asked := step_up.ask(request, keeps=False):
+            return asked
         try:
             rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:

@@ -16,7 +16,7 @@ from enrollment.admin import briefing, earlier, emergencies
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import GrantFilter, UseFilter, overseen
 from enrollment.admin.mixins import Shared, answers, reads_all, viewer
-from enrollment.admin.verbs import Answers, Verb, VerbAdmin
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import ReasonForm
 from enrollment.durations import exact
 from enrollment.models import Grant, User
@@ -60,7 +60,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
 
     export = exports.GRANTS
     verbs = (
-        Verb("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, ReasonForm, is_grave=True),
+        ending("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, ReasonForm),
         *emergencies.VERBS,
     )
     linked_by = ("request",)

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import approvers, clock, exports
+from enrollment import approvers, clock, exports, step_up
 from enrollment.admin.exporting import ExportAdmin, as_file
 from enrollment.admin.mixins import Shared, reads_all, viewer
 from enrollment.admin_forms.period import PeriodForm, last_days
@@ -47,6 +47,8 @@ class ReviewAdmin(Shared, ExportAdmin):
         """Show a row for each approver, over the days that the address names; POST takes the same rows as a file."""
         if not reads_all(request):
             raise PermissionDenied
+        if request.method == "POST" and (asked := step_up.ask(request, keeps=False)):
+            return asked
         now = clock.of(request)
         form = PeriodForm(request.GET if set(PeriodForm.base_fields) & set(request.GET) else {k: str(v) for k, v in last_days(now).items()})
         rows = approvers.by_approver(form.of(Review.objects.all())) if form.is_valid() else []

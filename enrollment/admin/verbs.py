@@ -2,7 +2,8 @@
 
 An action only collects ids (an admin action never asks about single objects), and the page
 that it leads to changes nothing until it is posted. What may happen is decided by the verb
-of `lifecycle`; here its answer is shown. To offer one more, name a `Verb` in `verbs`.
+of `lifecycle`; here its answer is shown. To offer one more, name a `Verb` in `verbs`. It asks
+for a recent sign-in (`step_up`), unless it `only_ends` access.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from enrollment import clock
+from enrollment import clock, step_up
 from enrollment.admin.mixins import RowAdmin, viewer
 from enrollment.admin_forms.answers import Ids, PlainReasonForm
 from enrollment.lifecycle import Conflict, Refused
@@ -34,6 +35,7 @@ from enrollment.models import User
 Answers = Mapping[str, Any]
 NO_RIGHT = "You may not do this, or not any more: what counts is the moment at which you press the button. Nothing was changed."
 OUT_OF_SIGHT = "You may not see this, or not any more: what counts is the moment at which you press the button. Nothing was changed."
+MOST_IN_AN_ADDRESS = 100  # rows: servers take no address of any length
 Run = Callable[[Any, User, Answers, datetime], str]
 
 
@@ -50,6 +52,10 @@ class Verb:
     form: type[forms.Form] = PlainReasonForm
     template: str = "admin/enrollment/confirm.html"
     is_grave: bool = False
+    only_ends: bool = False  # takes away and gives nothing: never held up
+
+
+ending = partial(Verb, is_grave=True, only_ends=True)
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,10 @@ class VerbAdmin(RowAdmin):
             return self.page(verb, request, chosen, verb.form(), Outcome(_(OUT_OF_SIGHT), messages.ERROR, 404))
         if not chosen.exists():
             raise Http404
+        if asked := self.ask(verb, request):
+            return asked
         if request.method != "POST":
-            return self.page(verb, request, chosen, verb.form())
+            return self.page(verb, request, chosen, verb.form(step_up.kept(request)))
         form = verb.form(request.POST)
         if not form.is_valid():
             return self.page(verb, request, chosen, form)
@@ -131,12 +139,16 @@ class VerbAdmin(RowAdmin):
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]))
 
     def many_view(self, verb: Verb, request: HttpRequest) -> HttpResponseBase:
-        """Do it for each of the rows that the confirm page named, and say what came of each."""
+        """Do it for each of the rows that the confirm page named, and say what came of each. With `?ids=`, be that page."""
         self._check(verb, request)
-        ids = Ids(request.POST)
-        if request.method != "POST" or not ids.is_valid():
+        ids = Ids(request.POST if request.method == "POST" else request.GET)
+        if not ids.is_valid():
             return self._no_rows(request)
         chosen = self.get_queryset(request).filter(pk__in=ids.cleaned_data["ids"])
+        if asked := self.ask(verb, request, ids.cleaned_data["ids"]):
+            return asked
+        if request.method != "POST":
+            return self.page(verb, request, chosen, verb.form(step_up.kept(request)))
         form = verb.form(request.POST)
         if not form.is_valid():
             return self.page(verb, request, chosen, form)
@@ -148,6 +160,13 @@ class VerbAdmin(RowAdmin):
         if missing:
             self.message_user(request, _("Left out, because you may not see them: %d.") % missing, messages.ERROR)
         return HttpResponseRedirect(self._list_url())
+
+    def ask(self, verb: Verb, request: HttpRequest, ids: Sequence[int] = (), *, keeps: bool = True) -> HttpResponse | None:
+        """Return the page that asks for a recent sign-in, if that is needed; it leads back to the confirm page of the same rows."""
+        if verb.only_ends:
+            return None
+        back = f"{self._many_url(verb)}?ids={','.join(map(str, ids))}" if 0 < len(ids) <= MOST_IN_AN_ADDRESS else ""
+        return step_up.ask(request, back=back or (self._list_url() if ids else ""), keeps=keeps)
 
     def page(
         self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], form: forms.Form, outcome: Outcome | None = None
@@ -164,7 +183,7 @@ class VerbAdmin(RowAdmin):
             "outcome": outcome,
             "opts": self.opts,
             "media": self.media,
-            "many_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{verb.name}_many"),
+            "many_url": self._many_url(verb),
             "one": request.resolver_match is not None and "pk" in request.resolver_match.kwargs,
             "list_url": self._list_url(),
         }
@@ -187,9 +206,13 @@ class VerbAdmin(RowAdmin):
         except Refused as refused:
             return Outcome(f"{obj}: {' '.join(refused.reasons)}", messages.ERROR, 422)
 
+    def _many_url(self, verb: Verb) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{verb.name}_many")
+
     def _list_url(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
 
 def _open_page(verb: Verb, rows: VerbAdmin, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponseBase:
-    return rows.page(verb, request, chosen, verb.form())
+    ids = [] if verb.only_ends else list(chosen.values_list("pk", flat=True))
+    return rows.ask(verb, request, ids, keeps=False) or rows.page(verb, request, chosen, verb.form())

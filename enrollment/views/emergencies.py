@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from enrollment import clock, facts, lifecycle, policy
+from enrollment import clock, facts, lifecycle, policy, step_up
 from enrollment.forms import EmergencyForm
 from enrollment.models import Resource
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
@@ -20,7 +20,11 @@ def emergency_new(request: SignedIn, slug: str) -> HttpResponse:
     now = clock.of(request)
     resource = get_object_or_404(Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep"), slug=slug)
     emergency = facts.emergency(request.user, resource, now)
-    form = EmergencyForm(request.POST or None, devices=request.user.devices.usable(), longest=emergency.longest or 1, now=now)
+    reasons = policy.may_break_glass(emergency, now)
+    if (request.method == "POST" or not reasons) and (asked := step_up.ask(request)):
+        return asked
+    typed = request.POST or step_up.kept(request)
+    form = EmergencyForm(typed, devices=request.user.devices.usable(), longest=emergency.longest or 1, now=now)
     if request.method == "POST" and form.is_valid():
         try:
             grant = lifecycle.break_glass(
@@ -46,6 +50,6 @@ def emergency_new(request: SignedIn, slug: str) -> HttpResponse:
             "waiting": request.user.devices.to_let_in(),  # read only where there is no usable one
             "resource": resource,
             "emergency": emergency,
-            "reasons": policy.may_break_glass(emergency, now),
+            "reasons": reasons,
         },
     )

@@ -6,6 +6,7 @@ answer to one POST; `never_cache` keeps everybody from storing that answer, and 
 
 import base64
 from collections.abc import Callable
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.contrib import messages
@@ -17,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from enrollment import clock, lifecycle
+from enrollment import clock, lifecycle, step_up
 from enrollment.forms import EnrolForm, KeyForm, Way
 from enrollment.models import Device
 from enrollment.views.configs import client_file, ready_page
@@ -32,9 +33,12 @@ REMEMBERED = 20  # forms of one session whose second sending is recognised
 @sensitive_post_parameters("public_key")  # somebody may have pasted the private one
 @answers_conflicts
 def device_new(request: SignedIn) -> HttpResponse:
+    if asked := step_up.ask(request):
+        return asked
     now = clock.of(request)
-    asked = request.GET.get("kind", "")
-    form = EnrolForm(request.POST or None, initial={"kind": asked} if asked in Device.Kind.values else None)
+    kind, typed = request.GET.get("kind", ""), step_up.kept(request)
+    begun: dict[str, Any] = {"kind": kind} if kind in Device.Kind.values else {}
+    form = EnrolForm(request.POST or None, initial=typed.dict() if typed else begun)
 
     def enrol(public_key: str) -> Device:
         return lifecycle.enrol_device(
@@ -57,6 +61,8 @@ def device_new(request: SignedIn) -> HttpResponse:
 def device_key(request: SignedIn, pk: int) -> HttpResponse:
     now = clock.of(request)
     device = get_object_or_404(request.user.devices.exclude(state=Device.State.RETIRED), pk=pk)
+    if asked := step_up.ask(request, keeps=False):
+        return asked
     form = KeyForm(request.POST or None)
     comes_back = device.is_lost and device.suspended_by_id == request.user.pk
     use = lifecycle.bring_back_device if comes_back else lifecycle.rotate_key

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from enrollment import clientconf, clock, lifecycle
+from enrollment import clientconf, clock, lifecycle, step_up
 from enrollment.forms import NameForm
 from enrollment.models import Device, Handover, User
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
@@ -23,6 +23,8 @@ GROUP = 4  # letters of a code that is read from one screen and typed into anoth
 @answers_conflicts
 def handover_new(request: SignedIn) -> HttpResponse:
     """Make a link, and show it in this one answer: its token is kept nowhere."""
+    if asked := step_up.ask(request, back=reverse("device-new"), keeps=False):
+        return asked
     made, token = lifecycle.make_handover(request.user, now=clock.of(request))
     address = f"{settings.PUBLIC_URL}{reverse('phone')}"
     shown = {
@@ -46,6 +48,8 @@ def handover(request: SignedIn, pk: int) -> HttpResponse:
 @answers_conflicts
 def handover_confirm(request: SignedIn, pk: int) -> HttpResponse:
     found = _mine(request, pk)
+    if asked := step_up.ask(request, back=reverse("handover", args=[pk]), keeps=False):
+        return asked
     form = NameForm(request.POST)
     if form.is_valid():
         try:

@@ -20,8 +20,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from enrollment import clock, lifecycle
+from enrollment.step_up import BROWSER_SESSION_KEY, KEPT_KEY
 from portal.oidc.arrival import arrive
-from portal.oidc.flow import BROWSER_SESSION_KEY, ID_TOKEN_SESSION_KEY, CarefulSession
+from portal.oidc.flow import ID_TOKEN_SESSION_KEY, CarefulSession
 from portal.oidc.refusal import SignInRefused
 
 logger = logging.getLogger(__name__)
@@ -44,10 +45,15 @@ class AccountAdapter(DefaultAccountAdapter):
             return "nowhere"
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
-        """Keep the id_token for signing out, and say when the session ends: saving it later must not put that off."""
+        """Keep the id_token for signing out, and say when the session ends: saving it later must not put that off.
+
+        allauth begins a new session, so what this person had typed in the one before is carried over.
+        """
         login = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
         request.session[ID_TOKEN_SESSION_KEY] = getattr(login, "id_token", "")
         request.session.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+        if kept := getattr(login, "kept", None):
+            request.session[KEPT_KEY] = kept
         response: HttpResponse = super().post_login(request, user, **kwargs)
         browser = getattr(login, "browser", None)
         request.session[BROWSER_SESSION_KEY] = browser.pk if browser else None
@@ -71,7 +77,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return CarefulSession()
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        arrive(sociallogin, browser=request.session.get(BROWSER_SESSION_KEY), now=clock.of(request))
+        user = arrive(sociallogin, browser=request.session.get(BROWSER_SESSION_KEY), now=clock.of(request))
+        sociallogin.kept = request.session.get(KEPT_KEY) if user == request.user else None
 
     def on_authentication_error(
         self,

@@ -26,6 +26,8 @@ def arrive(login: SocialLogin, *, browser: int | None, now: datetime) -> User:
         nonce=login.state.get("nonce", ""),
         groups_claim=settings.OIDC_GROUPS_CLAIM,
         max_age=settings.OIDC_MAX_AGE,
+        asked_at=login.state.get("asked_at"),
+        sends_auth_time=settings.OIDC_SENDS_AUTH_TIME,
     )
     identity = identify(login.claims, login.userinfo, expected, now=now)
     with transaction.atomic():

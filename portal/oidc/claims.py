@@ -36,6 +36,8 @@ class Expected:
     nonce: str
     groups_claim: str = "groups"
     max_age: int | None = None
+    asked_at: float | None = None  # since when a proof counts, where the person was to give a new one
+    sends_auth_time: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def identify(id_token: Claims, userinfo: Claims | None, expected: Expected, *, n
         name=_printable(said.get("name") or said.get("preferred_username"), 150),
         email=_email(said.get("email")),
         groups=_groups(said, expected.groups_claim),
-        auth_time=_auth_time(id_token, expected.max_age, now),
+        auth_time=_auth_time(id_token, expected, now),
         acr=_printable(id_token.get("acr"), LONGEST),
         amr=_amr(id_token.get("amr")),
         sid=_printable(id_token.get("sid"), LONGEST),
@@ -139,17 +141,33 @@ def _subject(token: Claims, userinfo: Claims | None) -> str:
     return subject
 
 
-def _auth_time(token: Claims, max_age: int | None, now: datetime) -> datetime | None:
+def _auth_time(token: Claims, expected: Expected, now: datetime) -> datetime | None:
     if "auth_time" not in token:
-        if max_age is None:
-            return None
+        return _without_auth_time(token, expected, now)
+    when, max_age = _instant(token, "auth_time"), expected.max_age
+    if when > now.timestamp() + SKEW_SECONDS or (max_age is not None and when < now.timestamp() - max_age - SKEW_SECONDS):
+        raise SignInRefused("You proved who you are too long ago. Sign in at your identity provider again.", hint=f"auth_time {when:.0f}")
+    if expected.asked_at is not None and when < expected.asked_at - SKEW_SECONDS:
+        raise SignInRefused(
+            "Your identity provider let you through without asking you anew who you are. Sign out there, then sign in again.",
+            hint=f"auth_time {when:.0f}, asked for a new one at {expected.asked_at:.0f}",
+        )
+    return min(datetime.fromtimestamp(when, UTC), now)
+
+
+def _without_auth_time(token: Claims, expected: Expected, now: datetime) -> datetime | None:
+    if expected.max_age is not None:
         raise SignInRefused(
             "The identity provider did not say when you last proved who you are.", hint="auth_time missing, though max_age was sent"
         )
-    when = _instant(token, "auth_time")
-    if when > now.timestamp() + SKEW_SECONDS or (max_age is not None and when < now.timestamp() - max_age - SKEW_SECONDS):
-        raise SignInRefused("You proved who you are too long ago. Sign in at your identity provider again.", hint=f"auth_time {when:.0f}")
-    return min(datetime.fromtimestamp(when, UTC), now)
+    if expected.asked_at is None:
+        return None
+    if expected.sends_auth_time:
+        raise SignInRefused(
+            "The identity provider did not say when you proved who you are, so it cannot count as just now.",
+            hint="auth_time missing; if this provider never sends it, docs/running.md says what LYCHGATE_OIDC_SENDS_AUTH_TIME=no means",
+        )
+    return min(datetime.fromtimestamp(_instant(token, "iat"), UTC), now)
 
 
 def _groups(said: Claims, claim: str) -> tuple[str, ...] | None:

@@ -28,7 +28,6 @@ TIMEOUT_SECONDS = (5, 10)  # to connect, and between two bytes
 LONGEST_SECONDS = 20  # for a whole answer
 NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 REMEMBER_SECONDS = 300
-BROWSER_SESSION_KEY = "browser"
 ID_TOKEN_SESSION_KEY = "oidc_id_token"  # noqa: S105 - a key of the session
 
 

@@ -17,7 +17,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from enrollment import clock
 from portal.oidc.flow import OIDCFlow
+
+FRESH_AGE = 60  # seconds: for providers that know max_age and not prompt
 
 
 class PinnedProvider(OpenIDConnectProvider):
@@ -44,16 +47,19 @@ class PinnedProvider(OpenIDConnectProvider):
 
     def get_redirect_from_request_kwargs(self, request: HttpRequest) -> dict[str, Any]:
         """Take from the request where to go afterwards, and whether to ask the person anew. Nothing else."""
-        asked = self.get_auth_params()
-        asks_anew = {"auth_params": {**asked, "prompt": f"login {asked.get('prompt', '')}".strip()}} if "fresh" in request.GET else {}
+        asks_anew = {"asked_at": clock.of(request).timestamp()} if "fresh" in request.GET else {}
         return {"process": AuthProcess.LOGIN, "next_url": get_next_redirect_url(request), **asks_anew}
 
     def redirect(self, request: HttpRequest, process: str, next_url: str | None = None, data: object = None, **kwargs: Any) -> HttpResponse:
-        """Send the browser to the provider, with a nonce that only this session knows."""
-        nonce = secrets.token_urlsafe(32)
-        auth_params = {**(kwargs.get("auth_params") or self.get_auth_params()), "nonce": nonce}
+        """Send the browser to the provider. The session keeps the nonce, and since when a proof counts."""
+        kept = {"nonce": secrets.token_urlsafe(32)}
+        auth_params = {**self.get_auth_params(), "nonce": kept["nonce"]}
+        if "asked_at" in kwargs:
+            kept["asked_at"] = kwargs["asked_at"]
+            auth_params["prompt"] = f"login {auth_params.get('prompt', '')}".strip()
+            auth_params["max_age"] = str(min(FRESH_AGE, settings.OIDC_MAX_AGE or FRESH_AGE))
         try:
-            response: HttpResponse = super().redirect(request, AuthProcess.LOGIN, next_url, nonce=nonce, auth_params=auth_params)
+            response: HttpResponse = super().redirect(request, AuthProcess.LOGIN, next_url, auth_params=auth_params, **kept)
         except OAuth2Error as error:
             response = render_authentication_error(request, self, exception=error)
         return response

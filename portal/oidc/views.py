@@ -21,7 +21,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from enrollment import clock, facts, lifecycle
 from enrollment.models import User
-from portal.oidc.flow import BROWSER_SESSION_KEY, ID_TOKEN_SESSION_KEY, OIDCFlow
+from enrollment.step_up import BROWSER_SESSION_KEY
+from portal.oidc.flow import ID_TOKEN_SESSION_KEY, OIDCFlow
 from portal.oidc.refusal import SignInRefused
 
 NO_ADMIN = _(

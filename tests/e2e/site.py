@@ -49,6 +49,7 @@ class Site:
             "LYCHGATE_SECRET_KEY": secrets.token_urlsafe(48),
             "LYCHGATE_PUBLIC_URL": self.url,
             "LYCHGATE_OIDC_NAME": "Example Corp",
+            "LYCHGATE_STEP_UP_SECONDS": "86400",  # people here sign in once for a whole run
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -61,7 +61,7 @@ def browse(pep, alice, bob, laptop):
     """Return what shows a page to alice so many hours after she got it and signed in: pages go by the real time."""
     resource = a_resource("fresh", pep=pep, number=11, policy=a_policy("fresh", session_length=4 * HOUR))
     browser = Client()
-    browser.force_login(alice)
+    browser.force_login(alice, ago=None)
 
     def look(address, *, after):
         began = timezone.now() - timedelta(hours=after)

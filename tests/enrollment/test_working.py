@@ -115,9 +115,10 @@ class TestOnItsPage:
         factories.a_grant(alice, files, [self.device], reviewer=bob, now=now, starts_at=now + timedelta(hours=2))
         assert "what was granted has not begun" in self.page(as_alice)
 
-    def test_what_is_held_back(self, as_alice, alice, bob, pep, now):
+    def test_what_is_held_back(self, client, alice, bob, pep, now):
+        client.force_login(alice, ago=None)
         self.device = factories.a_device(alice, now=now)
         strict = factories.a_policy("strict", session_length=3600, now=now)
         vault = factories.a_resource("vault", pep=pep, policy=strict, now=now)
         factories.a_grant(alice, vault, [self.device], reviewer=bob, now=now)
-        assert "held back, for the reasons above" in self.page(as_alice)
+        assert "held back, for the reasons above" in self.page(client)

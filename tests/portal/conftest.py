@@ -14,7 +14,7 @@ from tests.portal import scim
 from tests.portal.hostile import hostile_provider
 from tests.provider import running_provider
 
-FORM_OF_PAGE = re.compile(r'<form method="post">.*?</form>', re.DOTALL)
+FORM_OF_PAGE = re.compile(r'<form\b(?![^>]*\baction=)[^>]*\bmethod="post".*?</form>', re.DOTALL)
 FORM = re.compile(r'<form\b[^>]*\bmethod="post".*?</form>', re.DOTALL | re.IGNORECASE)
 SENDS_ITSELF = "document.forms[0].submit()"  # where a browser with JavaScript would not stop
 PORTAL = "http://localhost:8000"  # never listens: Django's test client stands for it
@@ -85,8 +85,8 @@ def address_of_form(page):
 
 
 def form_of(page):
-    """Return the form that a page is about: the first that leads back to it, else the first."""
-    found = FORM_OF_PAGE.search(page.text) or FORM.search(page.text)
+    """Return the form that a page is about: the first that leads back to it, else the first of its main part."""
+    found = FORM_OF_PAGE.search(page.text) or FORM.search(page.text.partition("<main")[2]) or FORM.search(page.text)
     return found[0] if found else ""
 
 

@@ -54,7 +54,8 @@ class Hostile:
             claims = {"iss": self.issuer, "aud": "lychgate", "sub": "subject-1", "exp": now + 300, "iat": now}
             if form["grant_type"] == "refresh_token":
                 return self.refresh(form["refresh_token"], claims)
-            id_token = SIGNATURES[self.signature](said({**claims, "nonce": self.asked["nonce"]}, self.id_token))
+            when = {"auth_time": now} if "max_age" in self.asked else {}  # as the standard wants it
+            id_token = SIGNATURES[self.signature](said({**claims, **when, "nonce": self.asked["nonce"]}, self.id_token))
             return said({"access_token": "opaque", "token_type": "Bearer", "id_token": id_token}, self.tokens)
         if path == "/userinfo":
             return said({"sub": "subject-1", "name": "Alice Adler", "email": "alice@example.com", "groups": ["employees"]}, self.userinfo)

@@ -5,6 +5,7 @@ import hashlib
 import secrets
 import threading
 import time
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import jwt
 import pytest
 import requests
+from django.utils import timezone
 
 from enrollment import clock
 from enrollment.models import AuditEvent, BrowserSession, IdentityProof, User
@@ -131,6 +133,26 @@ def test_it_holds_to_the_age_that_the_portal_asks_for(demo_portal, browser):
     assert elsewhere(browser, SIGN_IN).path == "/"
     demo_portal.OIDC_MAX_AGE = 1
     assert "Who are you?" in elsewhere(browser, f"{SIGN_IN}?auth_params=max_age=99999&max_age=99999").text
+
+
+def test_who_signed_in_too_long_ago_proves_it_anew_and_comes_back_to_what_they_were_at(demo_portal, provider, browser):
+    browser.sign_in("alice")
+    page = browser.get(f"{PORTAL}/devices/new/")
+    IdentityProof.objects.update(auth_time=timezone.now() - timedelta(hours=1))
+    page = browser.press(page, name="slowly typed")
+    assert (page.status, "yours was 1 hour ago" in page.text) == (403, True)
+    page = browser.press(page)
+    assert page.url.startswith(provider.issuer)
+    page = browser.press(page, username="alice")
+    assert (page.path, page.status, 'value="slowly typed"' in page.text) == ("/devices/new/", 200, True)
+
+
+def test_what_one_typed_is_shown_to_nobody_else_who_signs_in(demo_portal, browser):
+    browser.sign_in("alice")
+    page = browser.get(f"{PORTAL}/devices/new/")
+    IdentityProof.objects.update(auth_time=timezone.now() - timedelta(hours=1))
+    page = browser.press(browser.press(browser.press(page, name="slowly typed")), username="bob")
+    assert (page.path, page.status, "slowly typed" in page.text) == ("/devices/new/", 200, False)
 
 
 def test_its_answer_is_good_once_and_for_one_browser(demo_portal, browser, caplog):

@@ -165,6 +165,7 @@ def test_an_old_proof_is_refused_where_a_limit_is_set(hostile, browser, caplog, 
 
 def test_a_missing_proof_is_refused_where_a_limit_is_set(hostile, browser, caplog, portal):
     portal.OIDC_MAX_AGE = 300
+    hostile.id_token["auth_time"] = ABSENT
     check_refused(browser, caplog, "did not say when")
     assert hostile.asked["max_age"] == "300"
 
@@ -175,9 +176,33 @@ def test_a_limit_in_the_address_takes_no_place_of_the_portals(hostile, browser, 
     hostile.id_token["auth_time"] = NOW - 3600
     query = {"auth_params": "max_age=99999999&prompt=none", "max_age": "99999999", **({way: "1"} if way else {})}
     page = browser.sign_in("nobody", **query)
-    assert (hostile.asked["max_age"], hostile.asked.get("prompt")) == ("300", "login" if way else None)
+    assert (hostile.asked["max_age"], hostile.asked.get("prompt")) == (("60", "login") if way else ("300", None))
     assert (page.status, "too long ago" in page.text) == (401, True)
     assert "too long ago" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "because"), [(NOW - 3600, "without asking you anew who you are"), (ABSENT, "did not say when you proved who you are")]
+)
+def test_signing_in_afresh_is_refused_where_the_provider_asked_nobody_or_does_not_say(hostile, browser, caplog, auth_time, because):
+    browser.sign_in("alice")
+    hostile.id_token["auth_time"] = auth_time
+    page = browser.sign_in("alice", fresh="1", next="/devices/")
+    assert (page.status, because in page.text, because in caplog.text) == (401, True, True)
+    assert "You are signed in as before" in page.text
+    assert "fresh=1&amp;next=%2Fdevices%2F" in page.text
+    assert not IdentityProof.objects.exists()
+
+
+def test_where_the_provider_never_says_when_only_a_fresh_sign_in_is_a_proof(hostile, browser, portal):
+    portal.OIDC_SENDS_AUTH_TIME = False
+    hostile.id_token["auth_time"] = ABSENT
+    browser.sign_in("alice")
+    assert not IdentityProof.objects.exists()
+    browser.sign_in("alice", fresh="1")
+    proof = IdentityProof.objects.get()
+    assert 0 <= (proof.recorded_at - proof.auth_time).total_seconds() < 60
+    assert (hostile.asked["prompt"], hostile.asked["max_age"]) == ("login", "60")
 
 
 def test_a_limit_added_to_the_providers_answer_counts_for_nothing(hostile, browser, caplog, portal):

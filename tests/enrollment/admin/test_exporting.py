@@ -105,7 +105,7 @@ def test_an_address_that_no_filter_wrote_takes_nothing(query, status, browse, ca
 
 def test_a_list_costs_as_many_queries_for_many_rows(browse, carol, granted, url, django_assert_max_num_queries):
     client = browse(carol)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         taken(client, url, "grant", "csv")
 
 
