@@ -8,13 +8,21 @@ import json
 import threading
 import time
 from contextlib import contextmanager
+from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-ABSENT = object()
+
+class Claim(Enum):
+    """What stands for a claim that is left out. It prints the same in every process, as names of tests must."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Claim.ABSENT
 SHARED = "a shared secret of thirty-two bytes"
 KEY, OTHER_KEY = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 SIGNATURES = {
