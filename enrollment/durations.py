@@ -9,6 +9,8 @@ import re
 UNITS = {"w": 604800, "d": 86400, "h": 3600, "min": 60, "s": 1}
 PRINTED = ("d", "h", "min", "s")
 LONGEST = 366 * 86400
+USUAL = (900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
+MOST = 6  # that somebody is offered to choose from
 WORDS = {
     **dict.fromkeys(("w", "week", "weeks"), "w"),
     **dict.fromkeys(("d", "day", "days"), "d"),
@@ -51,3 +53,9 @@ def exact(seconds: int) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts)
+
+
+def offered(longest: int) -> tuple[int, ...]:
+    """Return lengths to choose from, the longest that is allowed among them."""
+    shorter = [seconds for seconds in USUAL if seconds < longest]
+    return (*shorter[1 - MOST :], longest)

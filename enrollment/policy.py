@@ -289,5 +289,5 @@ def _time_checks(asking: Asking, now: datetime) -> list[tuple[bool, str]]:
 
 
 def _total_sentence(asking: Asking) -> str:
-    left = seconds_in_words(max(0, asking.rolling_total - asking.used_seconds))
+    left = seconds_in_words(asking.seconds_left)
     return f"Of {seconds_in_words(asking.rolling_total)} within {seconds_in_words(asking.rolling_window)}, {left} is left."

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from enrollment.views import devices, emergencies, enrolment, handovers, phone, requests, resources
+from enrollment.views import asking, devices, emergencies, enrolment, handovers, phone, requests, resources
 
 urlpatterns = [
     path("devices/", devices.devices, name="devices"),
@@ -20,7 +20,7 @@ urlpatterns = [
     path("phone/", phone.phone, name="phone"),
     path("phone/key/", phone.phone_key, name="phone-key"),
     path("resources/", resources.resources, name="resources"),
-    path("resources/<slug:slug>/request/", resources.request_new, name="request-new"),
+    path("resources/<slug:slug>/request/", asking.request_new, name="request-new"),
     path("resources/<slug:slug>/emergency/", emergencies.emergency_new, name="emergency-new"),
     path("requests/", requests.requests, name="requests"),
     path("requests/<int:pk>/", requests.request_page, name="request"),

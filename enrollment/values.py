@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
+MINUTE = 60
+
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
@@ -110,6 +112,26 @@ class Asking:
     seconds: int | None = None
     starts_at: datetime | None = None
     devices: tuple[DeviceFacts, ...] = field(default=())
+
+    @property
+    def seconds_left(self) -> int:
+        """Return what the rolling total leaves."""
+        return max(0, self.rolling_total - self.used_seconds)
+
+    @property
+    def most_seconds(self) -> int:
+        """Return the longest time that can be asked for now, in whole minutes where it has one."""
+        most = min(self.longest_grant, self.seconds_left)
+        return most - most % 60 if most < self.longest_grant and most >= MINUTE else most
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """So many people of a group must say yes; `people` are those who could."""
+
+    group: str
+    need: int
+    people: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Nothing here decides: `policy` does, from what comes out here. Callers who need 
 snapshot of several readings open the transaction.
 """
 
+from enrollment.facts.answerers import answerers
 from enrollment.facts.answering import (
     Progress,
     approvers_of,
@@ -30,6 +31,7 @@ __all__ = [
     "Loss",
     "Progress",
     "Reach",
+    "answerers",
     "approvers_of",
     "asking",
     "asking_all",

@@ -1,6 +1,6 @@
 """Asking for access, ending it, and looking for a resource."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -8,14 +8,16 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.durations import offered
 from enrollment.forms.fields import RowsField, plain_line, plain_text
 from enrollment.lifecycle import words
 from enrollment.models import Device
 from enrollment.policy import FURTHEST_START
 from enrollment.templatetags.times import duration
+from enrollment.values import MINUTE
 
-PRESETS = (900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
 CUSTOM = "custom"
+NOW, LATER = "now", "later"
 NOT_YOURS = _("Choose from your own devices.")
 
 
@@ -34,13 +36,19 @@ class RequestForm(forms.Form):
         required=False,
         min_value=1,
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
-        help_text=_("Only for another length of time."),
+    )
+    begins = forms.ChoiceField(
+        label=_("From when?"),
+        required=False,
+        choices=[(NOW, _("As soon as it is approved")), (LATER, _("Later"))],
+        initial=NOW,
+        widget=forms.RadioSelect,
     )
     starts_at = forms.DateTimeField(
-        label=_("Not before (optional, UTC)"),
+        label=_("Not before"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=_("Leave it empty to begin with the approval. Write it in UTC: the request then shows it in your own time."),
+        help_text=_("It begins then, or with the approval if that comes later."),
     )
     reason = forms.CharField(
         label=_("Reason"),
@@ -59,21 +67,45 @@ class RequestForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, devices: QuerySet[Device], longest: int, now: datetime, begins_by_itself: bool = False, **kwargs: Any
+        self, *args: Any, devices: QuerySet[Device], longest: int, now: datetime, begins_by_itself: datetime | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.longest, self.now = longest, now
+        self.longest, self.now, self.begins_at = longest, now, begins_by_itself or now
         if begins_by_itself:
-            del self.fields["starts_at"]  # it begins where the access ends
+            del self.fields["begins"], self.fields["starts_at"]  # it begins where the access ends
         field = self.fields["devices"]
         if isinstance(field, forms.ModelMultipleChoiceField):
             field.queryset = devices
-        lengths = [seconds for seconds in PRESETS if seconds <= longest] or [longest]
-        choices = [*((str(seconds), duration(seconds)) for seconds in lengths), (CUSTOM, _("Another length of time"))]
+        lengths = offered(longest)
+        choices: list[tuple[str, Any]] = [(str(seconds), duration(seconds)) for seconds in lengths]
+        if longest >= MINUTE:
+            choices.append((CUSTOM, _("Another length of time")))
         length = self.fields["duration"]
         if isinstance(length, forms.ChoiceField):
             length.choices = choices
             length.initial = str(min(lengths, key=lambda seconds: abs(seconds - 3600)))
+            length.error_messages["invalid_choice"] = _("Choose one of these lengths: at most %(longest)s.") % {
+                "longest": duration(longest)
+            }
+        most = {"most": longest // MINUTE, "longest": duration(longest)}
+        self.fields["minutes"].help_text = _("From 1 to %(most)d, which is %(longest)s.") % most
+
+    @property
+    def would_end(self) -> datetime:
+        """Return when it would end if it were approved now: with the length chosen, or the one that is offered first."""
+        given = getattr(self, "cleaned_data", {})
+        seconds = given.get("seconds") or int(self.fields["duration"].initial or 0)
+        return (given.get("starts_at") or self.begins_at) + timedelta(seconds=seconds)
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """Return what a valid form says, as `lifecycle` takes it."""
+        given = self.cleaned_data
+        return {
+            "devices": list(given["devices"]),
+            "starts_at": given.get("starts_at"),
+            **{name: given[name] for name in ("seconds", "reason", "ticket")},
+        }
 
     def clean_starts_at(self) -> datetime | None:
         start: datetime | None = self.cleaned_data["starts_at"]
@@ -89,16 +121,26 @@ class RequestForm(forms.Form):
         if length == CUSTOM and "minutes" in cleaned:
             self._check_minutes(cleaned)
         elif length and length != CUSTOM:
+            self._leave_out("minutes")
             cleaned["seconds"] = int(length)
+        if cleaned.get("begins") == NOW:
+            self._leave_out("starts_at")
+        elif cleaned.get("begins") == LATER and not cleaned.get("starts_at", True):
+            self.add_error("starts_at", _("Say when it begins."))
         return cleaned
+
+    def _leave_out(self, name: str) -> None:
+        """Forget what stands in a field that the choice above it hides, and what was wrong with it."""
+        self.errors.pop(name, None)
+        self.cleaned_data[name] = None
 
     def _check_minutes(self, cleaned: dict[str, Any]) -> None:
         if cleaned["minutes"] is None:
             self.add_error("minutes", _("Say how many minutes."))
-        elif cleaned["minutes"] * 60 > self.longest:
+        elif cleaned["minutes"] * MINUTE > self.longest:
             self.add_error("minutes", _("At most %(longest)s.") % {"longest": duration(self.longest)})
         else:
-            cleaned["seconds"] = cleaned["minutes"] * 60
+            cleaned["seconds"] = cleaned["minutes"] * MINUTE
 
 
 class EmergencyForm(RequestForm):
@@ -110,7 +152,7 @@ class EmergencyForm(RequestForm):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, begins_by_itself=True, **kwargs)  # it begins at once, and takes no start of its own
+        super().__init__(*args, begins_by_itself=kwargs["now"], **kwargs)  # it begins at once, and takes no start of its own
         self.fields["reason"].label = _("What is the emergency?")
         self.fields["reason"].help_text = _("It is mailed to everybody who would have answered, and kept in the history.")
         self.fields["reason"].error_messages["required"] = _("Say what the emergency is: a second person reviews it.")

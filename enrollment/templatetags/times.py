@@ -29,12 +29,13 @@ def duration(seconds: float) -> str:
 
 
 @register.simple_tag
-def when(instant: datetime | None) -> SafeString:
-    """Return an instant as a <time>, in UTC and saying so; nothing for one that has not come."""
+def when(instant: datetime | None, how: str = "") -> SafeString:
+    """Return an instant as a <time>, in UTC and saying so; nothing for one that has not come. `how`: "seconds", where minutes do not do."""
     if not instant:
         return SafeString("")
     utc = instant.astimezone(UTC)
-    return format_html('<time datetime="{}" data-local>{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", date_format(utc, "DATETIME_FORMAT"))
+    words = date_format(utc, "DATETIME_FORMAT") + (f"{utc::%S}" if how == "seconds" else "")
+    return format_html('<time datetime="{}" data-local="{}">{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", how, words)
 
 
 @register.simple_tag

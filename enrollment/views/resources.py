@@ -1,26 +1,22 @@
-"""The catalogue, and asking for one resource."""
+"""The catalogue: what can be reached, what I have of it, what I may ask for, and why not."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
-from enrollment import clock, facts, lifecycle, policy
-from enrollment.forms import RequestForm, SearchForm
-from enrollment.forms.fields import LONGEST_NUMBER
+from enrollment import clock, facts, policy
+from enrollment.forms import SearchForm
 from enrollment.models import AccessRequest, Grant, Resource, User
 from enrollment.values import Emergency
-from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
+from enrollment.views.outcomes import SignedIn
 
 A_PAGE = 20
-NAMED = 5  # people by name before "and others"
 
 
 @dataclass(frozen=True)
@@ -48,76 +44,6 @@ def resources(request: SignedIn) -> HttpResponse:
         request,
         "enrollment/resources.html",
         {"form": form, "page": page, "offers": _offers(request.user, list(page), now), "words": words, "now": now},
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-@answers_conflicts
-def request_new(request: SignedIn, slug: str) -> HttpResponse:
-    now = clock.of(request)
-    resource = get_object_or_404(Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep"), slug=slug)
-    asking = facts.asking(request.user, resource, now)
-    emergency = facts.emergencies(request.user, [resource], {resource.pk: asking})[resource.pk]
-    extends = _to_extend(request, resource, now)
-    form = RequestForm(
-        request.POST or None,
-        devices=request.user.devices.usable(),
-        longest=asking.longest_grant or 1,
-        now=now,
-        begins_by_itself=extends is not None,
-        initial=_initial(extends),
-    )
-    if request.method == "POST" and form.is_valid():
-        try:
-            asked = lifecycle.request_access(
-                request.user,
-                resource=resource,
-                devices=list(form.cleaned_data["devices"]),
-                seconds=form.cleaned_data["seconds"],
-                reason=form.cleaned_data["reason"],
-                ticket=form.cleaned_data["ticket"],
-                starts_at=form.cleaned_data.get("starts_at"),
-                extends=extends,
-                now=now,
-            )
-        except lifecycle.Refused as refused:
-            show_reasons(form, refused)
-        else:
-            messages.success(request, _("You have asked for %(resource)s.") % {"resource": resource.name})
-            return redirect("request", pk=asked.pk)
-    return render(
-        request,
-        "enrollment/request_new.html",
-        {
-            "form": form,
-            "waiting": request.user.devices.to_let_in(),  # read only where there is no usable one
-            "resource": resource,
-            "asking": asking,
-            "reasons": policy.may_ask(asking, now),
-            "emergency": emergency,
-            "approvers": list(facts.approvers_of(resource, now).exclude(pk=request.user.pk)[: NAMED + 1]),
-            "named": NAMED,
-            "extends": extends,
-            "latest_end": (extends.ends_at if extends else now) + timedelta(seconds=asking.longest_grant),
-            "now": now,
-        },
-    )
-
-
-def _to_extend(request: SignedIn, resource: Resource, now: datetime) -> Grant | None:
-    """Return the grant of mine that `?extends=` names, if it still runs; otherwise it is an ordinary request."""
-    number = request.GET.get("extends", "")
-    if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
-        return None
-    return request.user.grants.filter(resource=resource).unfinished(now).filter(pk=int(number)).first()
-
-
-def _initial(extends: Grant | None) -> dict[str, object]:
-    return (
-        {"devices": [device.pk for device in extends.devices.all()], "reason": extends.request.reason, "ticket": extends.request.ticket}
-        if extends
-        else {}
     )
 
 

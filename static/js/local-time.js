@@ -5,12 +5,17 @@ const LANGUAGE = { en: "en-GB" }[document.documentElement.lang] ?? document.docu
 const TIME = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
 const DAY = { day: "numeric", month: "short", year: "numeric" };
 
+function showLocalTime(time) {
+  const instant = new Date(time.dateTime);
+  const today = new Date().toDateString() === instant.toDateString();
+  const exact = time.dataset.local === "seconds" ? { ...TIME, second: "2-digit" } : TIME;
+  time.textContent = new Intl.DateTimeFormat(LANGUAGE, today ? exact : { ...DAY, ...exact }).format(instant);
+}
+
 function showLocalTimes() {
   for (const time of document.querySelectorAll("time[data-local]:not([title])")) {
-    const instant = new Date(time.dateTime);
-    const today = new Date().toDateString() === instant.toDateString();
     time.title = time.textContent.trim();
-    time.textContent = new Intl.DateTimeFormat(LANGUAGE, today ? TIME : { ...DAY, ...TIME }).format(instant);
+    showLocalTime(time);
   }
 }
 

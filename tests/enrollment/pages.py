@@ -2,7 +2,9 @@
 
 import re
 
+ALWAYS_ANOTHER = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|name="next" value="[^"]*"')
+
 
 def without_token(page):
-    """Return the page's text but for what is another one each time it is asked for."""
-    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page.text)
+    """Return the page's text but for its token, and the address to come back to, which whoever asks knows."""
+    return ALWAYS_ANOTHER.sub("", page.text)

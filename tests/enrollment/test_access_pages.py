@@ -54,9 +54,9 @@ def test_asking_makes_a_request_and_shows_it(as_alice, alice, fileshare, laptop)
 
 def test_the_form_says_beforehand_who_answers_and_how_long_they_have(as_alice, fileshare, laptop):
     page = as_alice.get(reverse("request-new", args=[fileshare.slug]))
-    assert re.search(r"Who answers:\s+Bob", page.text)
-    assert "They have 1 d." in page.text
-    assert "8 h at most" in page.text
+    assert re.search(r"Who answers:\s+one of lychgate-approvers: Bob\s+<", page.text)
+    assert re.search(r"They have 1 d, until <time[^>]+>.+ UTC</time>\.", page.text)
+    assert re.search(r"Approved now, it would end at <time[^>]+>.+ UTC</time>\.", page.text)
 
 
 def test_when_nobody_can_approve_it_is_said_instead_of_the_form(as_alice, fileshare, laptop, bob, dave):
@@ -73,14 +73,19 @@ def test_when_nobody_can_approve_it_is_said_instead_of_the_form(as_alice, filesh
         ({"devices": []}, "devices", "at least one"),
         ({"devices": ["x"]}, "devices", "own devices"),
         ({"duration": ""}, "duration", "how long"),
-        ({"duration": "999999999"}, "duration", "999999999"),
-        ({"duration": "-3600"}, "duration", "-3600"),
+        ({"duration": "999999999"}, "duration", "at most 8 h"),
+        ({"duration": "-3600"}, "duration", "at most 8 h"),
         ({"duration": "custom"}, "minutes", "how many minutes"),
         ({"duration": "custom", "minutes": "0"}, "minutes", "1"),
         ({"duration": "custom", "minutes": "-5"}, "minutes", "1"),
         ({"duration": "custom", "minutes": "481"}, "minutes", "At most 8 h"),
         ({"duration": "custom", "minutes": "1e309"}, "minutes", "whole number"),
         ({"duration": "custom", "minutes": "NaN"}, "minutes", "whole number"),
+        ({"begins": "later"}, "starts_at", "Say when it begins"),
+        ({"begins": "later", "starts_at": "2001-01-01T09:00"}, "starts_at", "The start has passed"),
+        ({"begins": "later", "starts_at": "9999-12-31T23:59"}, "starts_at", "too far away"),
+        ({"begins": "later", "starts_at": "noon"}, "starts_at", "valid date/time"),
+        ({"begins": "never"}, "begins", "valid choice"),
         ({"reason": ""}, "reason", "Say why"),
         ({"reason": "a" * 1001}, "reason", "1000"),
         ({"ticket": "a" * 81}, "ticket", "80"),
