@@ -58,6 +58,7 @@ class Person:
         browser = Client()
         browser.force_login(self.user)
         self.session = requests.Session()
+        self.session.headers["Connection"] = "close"  # as proxies do; one kept open may be closed just as something is sent
         self.session.cookies["lychgate-session"] = browser.cookies["lychgate-session"].value
         self.told, self.took = [], []
 
