@@ -182,7 +182,9 @@ def test_a_limit_in_the_address_takes_no_place_of_the_portals(hostile, browser, 
 
 
 @pytest.mark.parametrize(
-    ("auth_time", "because"), [(NOW - 3600, "without asking you anew who you are"), (ABSENT, "did not say when you proved who you are")]
+    ("auth_time", "because"),
+    [(NOW - 3600, "without asking you anew who you are"), (ABSENT, "did not say when you proved who you are")],
+    ids=["long ago", "not said"],
 )
 def test_signing_in_afresh_is_refused_where_the_provider_asked_nobody_or_does_not_say(hostile, browser, caplog, auth_time, because):
     browser.sign_in("alice")
