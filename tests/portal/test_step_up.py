@@ -69,7 +69,7 @@ ASKED = {
     "admin/*": "- -",
     "accounts/*": "- -",
     "scim/*": "- -",
-    **dict.fromkeys(("", "devices/", "resources/", "healthz", "readyz", "metrics"), "- -"),
+    **dict.fromkeys(("", "devices/", "resources/", "language/", "healthz", "readyz", "metrics"), "- -"),
 }
 ENDS = {  # and each did: who, and what was sent
     "alice": (
