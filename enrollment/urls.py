@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from enrollment.views import asking, devices, emergencies, enrolment, handovers, phone, requests, resources
+from enrollment.views import asking, bundles, devices, emergencies, enrolment, handovers, phone, requests, resources
 
 urlpatterns = [
     path("devices/", devices.devices, name="devices"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("resources/<slug:slug>/request/", asking.request_new, name="request-new"),
     path("resources/<slug:slug>/emergency/", emergencies.emergency_new, name="emergency-new"),
     path("requests/", requests.requests, name="requests"),
+    path("requests/new/", bundles.bundle_new, name="bundle-new"),
     path("requests/<int:pk>/", requests.request_page, name="request"),
     path("requests/<int:pk>/cancel/", requests.request_cancel, name="request-cancel"),
     path("requests/<int:pk>/remind/", requests.request_remind, name="request-remind"),

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.durations import offered
-from enrollment.forms.fields import RowsField, plain_line, plain_text
+from enrollment.forms.fields import RowsField, offer_rows, plain_line, plain_text
 from enrollment.lifecycle import words
-from enrollment.models import Device
+from enrollment.models import Device, Resource
 from enrollment.policy import FURTHEST_START
 from enrollment.templatetags.times import duration
 from enrollment.values import MINUTE
@@ -19,6 +19,7 @@ from enrollment.values import MINUTE
 CUSTOM = "custom"
 NOW, LATER = "now", "later"
 NOT_YOURS = _("Choose from your own devices.")
+NOT_OFFERED = _("Choose from what can be asked for now.")
 
 
 class RequestForm(forms.Form):
@@ -73,9 +74,7 @@ class RequestForm(forms.Form):
         self.longest, self.now, self.begins_at = longest, now, begins_by_itself or now
         if begins_by_itself:
             del self.fields["begins"], self.fields["starts_at"]  # it begins where the access ends
-        field = self.fields["devices"]
-        if isinstance(field, forms.ModelMultipleChoiceField):
-            field.queryset = devices
+        offer_rows(self.fields["devices"], devices)
         lengths = offered(longest)
         choices: list[tuple[str, Any]] = [(str(seconds), duration(seconds)) for seconds in lengths]
         if longest >= MINUTE:
@@ -141,6 +140,19 @@ class RequestForm(forms.Form):
             self.add_error("minutes", _("At most %(longest)s.") % {"longest": duration(self.longest)})
         else:
             cleaned["seconds"] = cleaned["minutes"] * MINUTE
+
+
+class BundleForm(RequestForm):
+    """The same for several resources: those that are still ticked."""
+
+    resource = RowsField(
+        queryset=Resource.objects.none(),
+        error_messages={"required": _("Choose at least one resource."), "invalid_choice": NOT_OFFERED, "invalid_pk_value": NOT_OFFERED},
+    )
+
+    def __init__(self, *args: Any, resources: QuerySet[Resource], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_rows(self.fields["resource"], resources)
 
 
 class EmergencyForm(RequestForm):

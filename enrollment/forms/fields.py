@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -24,11 +24,25 @@ class RowsField(MultipleField):
 
     def clean(self, value: Any) -> QuerySet[Model]:  # noqa: ANN401 - as Django's
         for each in value if isinstance(value, list | tuple) else ():
-            text = str(each)
-            if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
-                raise ValidationError(self.error_messages["invalid_pk_value"], code="invalid_pk_value", params={"pk": text[:40]})
+            if not is_number(str(each)):
+                raise ValidationError(self.error_messages["invalid_pk_value"], code="invalid_pk_value", params={"pk": str(each)[:40]})
         found: QuerySet[Model] = super().clean(value)
         return found
+
+
+def offer_rows(field: forms.Field, rows: QuerySet[Any]) -> None:
+    """Say which rows can be chosen."""
+    if isinstance(field, forms.ModelMultipleChoiceField):
+        field.queryset = rows
+
+
+def numbers(texts: Iterable[str]) -> list[int]:
+    """Return those of these that are numbers which a row could have."""
+    return [int(text) for text in texts if is_number(text)]
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
 
 
 def tidy_name(text: str) -> None:

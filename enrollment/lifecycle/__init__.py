@@ -5,6 +5,7 @@ audit event, and after the commit a nudge to the PEPs concerned. Who comes secon
 Conflict that says who decided and when; who may not gets a Refused with all the reasons.
 """
 
+from enrollment.lifecycle.bundles import LARGEST, RefusedBundle, request_bundle
 from enrollment.lifecycle.delegations import delegate, end_delegation
 from enrollment.lifecycle.device_keys import bring_back_device, rotate_key
 from enrollment.lifecycle.device_states import approve_device, refuse_device, report_lost, resume_device, retire_device, suspend_device
@@ -41,8 +42,10 @@ from enrollment.lifecycle.reviews import approve, deny
 from enrollment.lifecycle.sessions import forget_logout_tokens, keep_key, sign_out, sign_out_by_provider
 
 __all__ = [
+    "LARGEST",
     "Conflict",
     "Refused",
+    "RefusedBundle",
     "activate_due",
     "approve",
     "approve_device",
@@ -88,6 +91,7 @@ __all__ = [
     "report_mistaken",
     "report_unmatched",
     "request_access",
+    "request_bundle",
     "resume_device",
     "retire_device",
     "retire_resource",

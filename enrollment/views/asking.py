@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from enrollment import clock, facts, lifecycle, policy
 from enrollment.forms import RequestForm
-from enrollment.forms.fields import LONGEST_NUMBER
+from enrollment.forms.fields import numbers
 from enrollment.models import Grant, Resource, User
 from enrollment.values import Asking, Step
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
@@ -107,10 +107,8 @@ def _in_words(step: Step) -> Answerers:
 
 def _to_extend(request: SignedIn, resource: Resource, now: datetime) -> Grant | None:
     """Return the grant of mine that `?extends=` names, if it still runs; otherwise it is an ordinary request."""
-    number = request.GET.get("extends", "")
-    if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
-        return None
-    return request.user.grants.filter(resource=resource).unfinished(now).filter(pk=int(number)).first()
+    named = numbers([request.GET.get("extends", "")])
+    return request.user.grants.filter(resource=resource).unfinished(now).filter(pk__in=named).first() if named else None
 
 
 def _again(extends: Grant) -> dict[str, object]:

@@ -10,11 +10,14 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from enrollment import clock, facts, policy
+from enrollment import clock, facts
 from enrollment.forms import SearchForm
+from enrollment.forms.fields import numbers
 from enrollment.models import AccessRequest, Grant, Resource, User
 from enrollment.values import Emergency
+from enrollment.views.asking import Terms, terms_of
 from enrollment.views.outcomes import SignedIn
+from enrollment.views.standing import group_in_words
 
 A_PAGE = 20
 
@@ -24,33 +27,59 @@ class Offer:
     """One resource as one person sees it."""
 
     resource: Resource
+    terms: Terms
     live: Grant | None  # the one that ends last
     pending: AccessRequest | None
-    reasons: tuple[str, ...]
+    waits_for: tuple[str, ...]  # groups
     emergency: Emergency
+    is_ticked: bool
+
+    @property
+    def can_be_ticked(self) -> bool:
+        """Tell whether it may be one of several: more time for what one has is asked for by itself."""
+        return not (self.terms.reasons or self.pending or self.live)
 
 
 @require_safe
 @login_required
 def resources(request: SignedIn) -> HttpResponse:
+    """Show a page of them. What was ticked stays ticked while one searches and turns pages: it is in the address."""
     now = clock.of(request)
     form = SearchForm(request.GET)
-    found = Resource.objects.filter(retired_at=None).prefetch_related("ports", "placements__pep")
+    on_offer = Resource.objects.filter(retired_at=None)
+    found = on_offer.prefetch_related("ports", "placements__pep")
     words = form.cleaned_data["q"] if form.is_valid() else ""
     for word in words.split():
         found = found.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(slug__icontains=word))
     page = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
-    return render(
-        request,
-        "enrollment/resources.html",
-        {"form": form, "page": page, "offers": _offers(request.user, list(page), now), "words": words, "now": now},
-    )
+    ticked = frozenset(numbers(request.GET.getlist("resource")))
+    context = {
+        "form": form,
+        "page": page,
+        "offers": _offers(request.user, list(page), ticked, now),
+        "elsewhere": on_offer.filter(pk__in=ticked).exclude(pk__in=[each.pk for each in page]),
+        "words": words,
+        "now": now,
+    }
+    return render(request, "enrollment/resources.html", context)
 
 
-def _offers(user: User, page: list[Resource], now: datetime) -> list[Offer]:
+def _offers(user: User, page: list[Resource], ticked: frozenset[int], now: datetime) -> list[Offer]:
     live = {grant.resource_id: grant for grant in user.grants.live(now).filter(resource__in=page).order_by("ends_at")}
     open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
-    pending = {asked.resource_id: asked for asked in open_requests}
-    askings = facts.asking_all(user, page, now)
-    at_once = facts.emergencies(user, page, askings)
-    return [Offer(each, live.get(each.pk), pending.get(each.pk), policy.may_ask(askings[each.pk], now), at_once[each.pk]) for each in page]
+    pending = {asked.resource_id: asked for asked in open_requests.select_related("resource")}
+    waits_for = facts.groups_that_wait(list(pending.values())) if pending else {}
+    terms = terms_of(user, page, now)
+    at_once = facts.emergencies(user, page, {pk: each.asking for pk, each in terms.items()})
+    return [
+        Offer(
+            each,
+            terms[each.pk],
+            live.get(each.pk),
+            asked := pending.get(each.pk),
+            tuple(map(group_in_words, waits_for[asked.pk])) if asked else (),
+            at_once[each.pk],
+            each.pk in ticked,
+        )
+        for each in page
+    ]

@@ -1,4 +1,4 @@
-"""Asking, with JavaScript: times in the viewer's own zone."""
+"""Asking: times in the viewer's own zone, and several resources at once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +7,7 @@ from django.utils import timezone
 from enrollment.models import AccessRequest, User
 from tests import factories
 from tests.e2e import estate
+from tests.e2e.looks import check_looks
 
 YEREVAN = {"timezone_id": "Asia/Yerevan", "locale": "en-GB"}  # 4 h ahead of UTC, all year
 MORNING = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)  # 13:00 there
@@ -40,3 +41,32 @@ def test_times_are_chosen_and_shown_in_the_viewers_own_zone(person, world):
     page.get_by_text("Waiting for lychgate-approvers").wait_for()
     asked = AccessRequest.objects.get(resource__slug="atlas")
     assert (asked.starts_at, asked.seconds, list(asked.devices.all())) == (start, 7200, [device])
+
+
+def test_several_are_ticked_looked_for_refused_and_asked_for(person, world):
+    pep, now = estate.plant(), timezone.now()
+    person("bob").context.close()
+    page = person("alice")
+    alice = User.objects.get(subject="demo-alice")
+    device = factories.a_device(alice, "Kitchen laptop", now=now)
+    brief = factories.a_policy("Ask for a while", longest_grant=7200, now=now)
+    factories.a_resource("bakery", pep=pep, number=71, now=now)
+    brewery = factories.a_resource("brewery", pep=pep, policy=brief, number=72, now=now)
+
+    page.goto("/resources/")
+    for name in ("Bakery", "Brewery"):
+        page.get_by_role("searchbox").fill(name)
+        page.get_by_role("searchbox").press("Enter")
+        page.get_by_role("listitem").filter(has_text=name).get_by_label("Tick").check()
+    page.get_by_role("button", name="Ask for what is ticked").click()
+    page.get_by_text("At most 2 h for all of them: Brewery allows no more.").wait_for()
+    page.get_by_label("Kitchen laptop").check()
+    page.get_by_label("Reason").fill("For the feast")
+    factories.a_request(alice, brewery, [device], now=now)  # meanwhile, elsewhere
+    page.get_by_role("button", name="Send the requests").click()
+    page.get_by_text("that request waits for an answer").wait_for()
+    check_looks(page, "bundle-refused")
+    page.get_by_label("Brewery").uncheck()
+    page.get_by_role("button", name="Send the requests").click()
+    page.get_by_role("heading", name="My requests").wait_for()
+    assert [asked.reason for asked in AccessRequest.objects.filter(resource__slug="bakery")] == ["For the feast"]

@@ -7,7 +7,7 @@ import pytest
 
 from enrollment import lifecycle
 from enrollment.models import AuditEvent, Device, Grant
-from tests.factories import HOUR, a_device, a_grant, a_group, a_key, a_policy, a_request, later
+from tests.factories import HOUR, a_device, a_grant, a_group, a_key, a_policy, a_request, a_resource, later
 
 THEN = later(60)
 STILL = None, None  # nothing that has states moved
@@ -212,6 +212,13 @@ TABLE = {
         lambda cast: lifecycle.retire_device(cast.phone, actor=cast.alice, reason="", now=THEN),
         lambda _cast, _: lifecycle.free_addresses(later(days=3)),
         [("device.address_freed", *STILL)],
+    ),
+    "request_bundle": (
+        lambda cast: (a_device(cast.alice, "tablet"), a_resource("wiki", pep=cast.pep, number=30)),
+        lambda cast, given: lifecycle.request_bundle(
+            cast.alice, resources=[cast.fileshare, given[1]], devices=[given[0]], seconds=60, reason="all", now=THEN
+        ),
+        [("request.made", None, "pending")] * 2,
     ),
     "request_access": (
         lambda cast: a_device(cast.alice, "tablet"),

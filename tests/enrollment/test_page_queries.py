@@ -80,6 +80,15 @@ def test_pages_of_mine_take_as_many_queries_for_many_as_for_few(client, alice, g
     assert counted(client, pages) == few
 
 
+def test_so_does_asking_for_many_resources_at_once(client, alice, grow):
+    client.force_login(alice)
+
+    def bundle_of(count):
+        return queries_of(lambda: client.get(reverse("bundle-new"), {"resource": [grant.resource_id for grant, _asked in grow(count)]}))
+
+    assert bundle_of(FEW) == bundle_of(MANY)
+
+
 @pytest.mark.parametrize("person", ["bob", "carol", "dave"])
 def test_so_do_the_lists_of_the_admin(client, request, grow, person):
     grow(FEW)

@@ -35,6 +35,7 @@ EXPECTED = {
     "resources/": "sign 200 200 200 200 200 200",
     "resources/<slug:slug>/request/": "sign 200 200 200 200 200 200",
     "requests/": "sign 200 200 200 200 200 200",
+    "requests/new/": "sign 200 200 200 200 200 200",
     "resources/<slug:slug>/emergency/": "sign 200 200 200 200 200 200",
     "requests/<int:pk>/": "sign 200 404 404 404 404 404",
     "requests/<int:pk>/cancel/": "405",
