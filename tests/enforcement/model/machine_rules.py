@@ -1,6 +1,6 @@
 """What machines, admins and time do: passes, sweeps, boots, terms, targets."""
 
-import itertools
+import random
 import time
 from datetime import timedelta
 
@@ -19,7 +19,6 @@ from tests.enforcement.model.people_rules import ANY, EITHER, Access, Devices
 from tests.enforcement.model.rows import read_rows
 from tests.factories import APPROVERS, HOUR
 
-ORDERS = list(itertools.permutations(tasks.HOUSEKEEPING))
 AROUND = [0, 0, -1, 1, 0.001]
 
 
@@ -81,18 +80,19 @@ class Machines(Access, Devices):
     def sweep(self, first, second):
         """I13: in any order the same rows, and the second time no event."""
         with transaction.atomic():
-            self.keep(self.pick(first, ORDERS))
+            self.keep(first)
             other = read_rows()
             transaction.set_rollback(True)
-        self.keep(self.pick(second, ORDERS))
+        self.keep(second)
         rows = read_rows()
         law("I13", (rows.states(), rows.devices) == (other.states(), other.devices), "the order of the sweep's parts matters")
         self.counts["swept"] += sum(map(len, (rows.final(),))) > len(self.rows.final())
-        self.keep(self.pick(first, ORDERS))
+        self.keep(first)
         law("I13", read_rows() == rows, "a second sweep changed something")
 
     def keep(self, order):
-        for housekeeping in order:
+        """Do the parts of the sweep in the order that goes by this number: of millions there are, no list is made."""
+        for housekeeping in random.Random(order).sample(tasks.HOUSEKEEPING, len(tasks.HOUSEKEEPING)):
             housekeeping(now=self.now)
 
     @step(3, seconds=[1, 1, 20, 20, 300, 300, 300, HOUR, HOUR, 6 * HOUR, 25 * HOUR], looks=EITHER)
