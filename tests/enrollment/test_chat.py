@@ -103,6 +103,17 @@ def test_nothing_that_was_typed_and_no_address_is_in_it(server, asked, bob, lapt
     assert not [each for each in ("mother", "@", "subject", laptop.public_key, *laptop.addresses) if each in sent]
 
 
+def test_a_name_that_is_markup_is_a_name_in_the_line_for_chats(server, fileshare, alice, laptop):
+    alice.name = "<!channel> <https://evil.example|Approve> [here](https://evil.example) @all"
+    alice.save(update_fields=["name"])
+    a_request(alice, fileshare, [laptop])
+    tasks.post_due_notices()
+    told = server.heard[0].told
+    assert told["data"]["words"].startswith(f"{alice.name} asks for Fileshare")
+    assert not set("<>[]@") & set(told["text"])
+    assert told["text"].endswith(told["data"]["link"])
+
+
 def test_whoever_has_the_secret_can_tell_who_sent_it_and_when(server, asked, soon):
     notices.post_due(soon)
     [call] = server.heard
