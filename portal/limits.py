@@ -64,7 +64,10 @@ def seconds_left(now: float) -> int:
 def address_of(request: HttpRequest) -> str:
     """Return where a request came from, as the operator's own proxies say; of IPv6 the network, which one household has whole."""
     address = str(get_adapter(request).get_client_ip(request))
-    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if ":" in address else address
+    if ":" not in address:
+        return address
+    # A server that listens for both families at once writes ::ffff:192.0.2.1 for IPv4: all of that would be one network.
+    return str(ipaddress.IPv6Address(address).ipv4_mapped or ipaddress.ip_network(f"{address}/64", strict=False))
 
 
 def person(pk: int) -> str:

@@ -53,15 +53,17 @@ class Limited:
             return None
         if match.view_name in {SIGN_IN, CALLBACK}:
             is_over = limits.spend("sign-ins", limits.address_of(request), now=now)
-        elif match.view_name in LINKS:
-            is_over = not reads and limits.is_spent("refusals", limits.address_of(request), now=now)
-        elif request.user.pk is None:
-            return None
         else:
-            who = limits.person(request.user.pk)
-            is_over = bool(kwargs) and limits.is_spent("misses", who, now=now)
-            is_over = is_over or (not reads and limits.spend("changes", who, now=now))
+            is_over = not reads and match.view_name in LINKS and limits.is_spent("refusals", limits.address_of(request), now=now)
+            is_over = is_over or self._is_over_for_person(request, kwargs, now)
         return answer(request, now) if is_over else None
+
+    def _is_over_for_person(self, request: HttpRequest, kwargs: Mapping[str, Any], now: float) -> bool:
+        if request.user.pk is None:
+            return False
+        who = limits.person(request.user.pk)
+        is_over = bool(kwargs) and limits.is_spent("misses", who, now=now)
+        return is_over or (request.method not in READING and limits.spend("changes", who, now=now))
 
 
 def ends_something(request: HttpRequest, match: ResolverMatch) -> bool:

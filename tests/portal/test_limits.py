@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enrollment import lifecycle
-from enrollment.models import AccessRequest, User
+from enrollment.models import AccessRequest, AuditEvent, User
 from portal import limits
 from portal.too_many import ENDING_VERBS, ENDINGS
 from tests import factories
@@ -78,9 +78,20 @@ def test_guessing_one_time_links_is_limited_by_address_and_the_true_one_works_el
     assert Client().post("/phone/", {"token": token}, REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
+def test_a_link_that_is_somebody_elses_fills_no_log(three, alice, erin):
+    token, browser = lifecycle.make_handover(alice, now=timezone.now())[1], signed_in(erin)
+    assert statuses(browser.post("/phone/", {"token": token}) for _again in range(5)) == [403, 403, 403, 429, 429]
+    assert AuditEvent.objects.filter(verb="handover.refused").count() == 3
+
+
 def test_one_network_of_ipv6_is_one_address(three, db):
     answers = [Client().post(START, REMOTE_ADDR=f"2001:db8::{number}") for number in range(4)]
     assert statuses([*answers, Client().post(START, REMOTE_ADDR="2001:db8:0:1::1")]) == [503, 503, 503, 429, 503]
+
+
+def test_ipv4_at_a_server_of_both_families_is_no_network_of_ipv6(three, db):
+    answers = [Client().post(START, REMOTE_ADDR=f"::ffff:203.0.113.{number}") for number in (7, 7, 7, 7, 8)]
+    assert statuses([*answers, Client().post(START, REMOTE_ADDR="203.0.113.7")]) == [503, 503, 503, 429, 503, 429]
 
 
 def test_what_comes_by_a_socket_has_no_address_and_that_is_no_error(three, db):
