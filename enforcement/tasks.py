@@ -30,6 +30,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     lifecycle.forget_logout_tokens,
     lifecycle.forget_handovers,
     lifecycle.forget_refresh_tokens,
+    lifecycle.forget_sessions,
     lock_down.give_up,
     alarms.judge,
     delays.tell_owners,

@@ -39,7 +39,7 @@ from enrollment.lifecycle.probes import (
 from enrollment.lifecycle.reminders import remind_approvers
 from enrollment.lifecycle.requests import cancel_request, request_access
 from enrollment.lifecycle.reviews import approve, deny
-from enrollment.lifecycle.sessions import forget_logout_tokens, keep_key, sign_out, sign_out_by_provider
+from enrollment.lifecycle.sessions import forget_logout_tokens, forget_sessions, keep_key, sign_out, sign_out_by_provider
 
 __all__ = [
     "LARGEST",
@@ -72,6 +72,7 @@ __all__ = [
     "forget_handovers",
     "forget_logout_tokens",
     "forget_refresh_tokens",
+    "forget_sessions",
     "free_addresses",
     "keep_key",
     "keep_refresh_token",

@@ -88,6 +88,11 @@ def forget_logout_tokens(*, now: datetime) -> None:
     LogoutToken.objects.filter(forget_at__lte=now).delete()
 
 
+def forget_sessions(*, now: datetime) -> None:
+    """Let go of Django's own sessions that are over, those too in which somebody only set out to sign in; the log keeps who signed in."""
+    Session.objects.filter(expire_date__lte=now).delete()
+
+
 def end(browsers: QuerySet[BrowserSession], *, by: str, now: datetime, why: str = "") -> int:
     """End those of these browsers that have not ended, and what hangs on them. Part of the verb that says by whom; returns how many."""
     ended = _close(browsers.filter(ended_at=None), now)

@@ -141,6 +141,7 @@ TABLE = {
     "stand_by": (probed, lambda _cast, browser: lifecycle.stand_by(browser, now=THEN), []),
     "drop_token": (probed, lambda _cast, browser: lifecycle.drop_token(browser), []),
     "forget_refresh_tokens": (probed, lambda _cast, _: lifecycle.forget_refresh_tokens(now=THEN), []),
+    "forget_sessions": (None, lambda _cast, _: lifecycle.forget_sessions(now=THEN), []),
     "enrol_device": (None, lambda cast, _: a_device(cast.erin, now=THEN), [("device.enrolled", None, "enrolled")]),
     "make_handover": (
         handed,

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
+from enforcement.tasks import sweep_due_peps
 from enrollment import facts, lifecycle
 from enrollment.models import AuditEvent, BrowserSession, IdentityProof, LogoutToken
 from enrollment.policy import decide
@@ -141,6 +143,13 @@ def test_tokens_are_forgotten_once_no_sign_in_can_be_about_them(alice, now):
     assert LogoutToken.objects.exists()
     lifecycle.forget_logout_tokens(now=later(3600 + 120))
     assert not LogoutToken.objects.exists()
+
+
+def test_the_sweep_forgets_sessions_that_are_over_and_no_others(db):
+    for key, seconds in {"over": -1, "goes on": HOUR}.items():
+        Session.objects.create(session_key=key, session_data="", expire_date=later(seconds, since=timezone.now()))
+    sweep_due_peps()
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["goes on"]
 
 
 def test_a_grant_keeps_the_strictest_of_the_terms_of_then_and_today(alice, bob, laptop, pep, now):
