@@ -59,9 +59,9 @@ def in_words(request: HttpRequest) -> str:
 
 
 def kept(request: HttpRequest) -> QueryDict | None:
-    """Return what was sent from this page when the sign-in was too old, once: to show, not to act on."""
+    """Return what was sent from this page when the sign-in was too old, once there is a newer one, and once: to show, not to act on."""
     found = request.session.get(KEPT_KEY)
-    if request.method != "GET" or not found or found["back"] != request.get_full_path():
+    if request.method != "GET" or not found or found["back"] != request.get_full_path() or not is_recent(request):
         return None
     del request.session[KEPT_KEY]
     return QueryDict(found["sent"])

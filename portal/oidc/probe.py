@@ -5,7 +5,7 @@ Only `invalid_grant` is a refusal: the standard's word for a refresh token that 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -28,11 +28,11 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the provider said; `refresh_token` is the one to send next, empty where that is the same."""
+    """What the provider said; `refresh_token` is the one to send next, empty where that is the same. Printed, it shows no token."""
 
     verdict: Verdict
-    refresh_token: str = ""
-    id_token: object = None
+    refresh_token: str = field(default="", repr=False)
+    id_token: object = field(default=None, repr=False)
     hint: str = ""
     is_ours: bool = False
 

@@ -37,6 +37,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Show one button; pressed, go to the provider. Somebody who is signed in goes on, unless asked to prove it anew."""
     if request.user.is_authenticated and "fresh" not in request.GET:
         return HttpResponseRedirect(get_next_redirect_url(request) or resolve_url(settings.LOGIN_REDIRECT_URL))
+    if request.method == "HEAD":
+        request.method = "GET"  # allauth takes whatever is not GET for the button
     try:
         return _as_response(OAuth2LoginView.adapter_view(OIDCFlow(request, "oidc"))(request))
     except SocialApp.DoesNotExist:

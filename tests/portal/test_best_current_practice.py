@@ -43,6 +43,13 @@ def test_the_proof_of_the_code_is_the_one_that_was_promised(hostile, browser):
     assert (43 <= len(verifier) <= 128, verifier in str(browser.trail)) == (True, False)
 
 
+@pytest.mark.parametrize("query", ["", "?fresh=1"])
+def test_nothing_but_the_button_starts_a_sign_in(hostile, browser, query):
+    answers = [ask(f"/accounts/oidc/login/{query}") for ask in (browser.portal.get, browser.portal.head)]
+    assert [(answer.status_code, answer.get("Location")) for answer in answers] == [(200, None)] * 2
+    assert not Session.objects.exists()  # which would hold what was begun
+
+
 def test_an_answer_is_good_once(hostile, browser):
     browser.sign_in("alice")
     hostile.posted = {}

@@ -10,6 +10,7 @@ from django.core.cache import cache
 from enrollment import clock
 from enrollment.models import AuditEvent, BrowserSession, Notice, User
 from portal.oidc import flow, rounds
+from portal.oidc.probe import judge
 from portal.oidc.sealed import seal, unseal
 from portal.oidc.tasks import UNDER_WAY, probe_due_sessions
 from tests import factories
@@ -218,6 +219,7 @@ class TestWhereTheTokenIs:
         kept = [*BrowserSession.objects.values(), *AuditEvent.objects.values(), *Notice.objects.values()]
         kept += [session.get_decoded() for session in Session.objects.all()]
         kept += [caplog.text, *cache._cache.values()]  # noqa: SLF001 - whatever is in there
+        kept.append(judge(200, {"access_token": "token-1", "refresh_token": "token-1", "id_token": "token-1"}))  # as a trace would print it
         assert token() == "token-of-nobodys-business"
         assert not [each for each in kept if "nobodys-business" in str(each) or "token-1" in str(each)]
 

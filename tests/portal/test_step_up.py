@@ -231,6 +231,7 @@ def test_what_an_admin_typed_is_there_again_and_not_saved_until_they_say_so(dave
     form = {**{name: value for name, value in vars(pep).items() if value is not None and name[0] != "_"}, "lease_seconds": "8 h"}
     form |= {"endpoint_host": "elsewhere.example.com", "placements-TOTAL_FORMS": 0, "placements-INITIAL_FORMS": 0}
     assert asks(browser.post(page, form))
+    assert "elsewhere.example.com" not in browser.get(page).text  # to look once more, before signing in, uses nothing up
     prove(browser)
     again = browser.get(page).text
     assert ("elsewhere.example.com" in again, "nothing is saved yet" in again) == (True, True)
