@@ -23,6 +23,11 @@ def is_plain(text: str, *, breaks: bool = False) -> bool:
     return not any(_hides(letter) for letter in (text.replace("\r\n", "\n") if breaks else text) if not (breaks and letter in BREAKS))
 
 
+def shown(text: str) -> str:
+    """Return what is seen of a text that others write: the provider or the directory may let people choose it."""
+    return "".join(letter for letter in text if not _hides(letter)).strip()
+
+
 def same_name(text: str) -> str:
     """Return what two names have in common that people would take for one: case and width do not tell them apart."""
     return tidied(unicodedata.normalize("NFKC", text).casefold())

@@ -16,6 +16,7 @@ from enrollment.lifecycle.members import DIRECTORY, forget_memberships, tell_reg
 from enrollment.lifecycle.outcomes import Conflict, refuse_if
 from enrollment.lifecycle.people import disable_user
 from enrollment.models import AuditEvent, DirectoryUser, User
+from enrollment.texts import shown
 
 LONGEST = 255
 QUIET = timedelta(hours=1)  # between two mails about people whom nobody here is; the log has every one
@@ -34,7 +35,7 @@ def provision_user(
     is_new = user is None
     try:
         with transaction.atomic():
-            user = user or User.objects.create_user(issuer, subject, name=_shown(name)[:150], email=_shown(email)[:254])
+            user = user or User.objects.create_user(issuer, subject, name=shown(name)[:150], email=shown(email)[:254])
     except IntegrityError:  # their first sign-in was faster
         user, is_new = User.objects.get(issuer=issuer, subject=subject), False
     if DirectoryUser.objects.filter(user=user).exists():
@@ -56,7 +57,7 @@ def describe_user(user: User, *, user_name: str = "", name: str = "", email: str
     refuse_if(bool(user_name) and not _fits(user_name), f"A name of a person has 1 to {LONGEST} letters that print.")
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     known = DirectoryUser.objects.select_for_update(no_key=True).get(user=user)
-    wanted = {"user_name": user_name or known.user_name, "name": _shown(name)[:150] or row.name, "email": _shown(email)[:254] or row.email}
+    wanted = {"user_name": user_name or known.user_name, "name": shown(name)[:150] or row.name, "email": shown(email)[:254] or row.email}
     was = {"user_name": known.user_name, "name": row.name, "email": row.email}
     if wanted == was:
         return False
@@ -94,7 +95,7 @@ def deprovision_user(user: User, *, now: datetime) -> None:
 @transaction.atomic
 def report_unmatched(identifier: str, *, deletes: bool, now: datetime) -> None:
     """Write down that somebody was to be cut off whom nobody here is, and mail admins, once an hour: access may go on that should not."""
-    named = _shown(identifier)[:LONGEST]
+    named = shown(identifier)[:LONGEST]
     asked = "deleted" if deletes else "deactivated"
     told = AuditEvent.objects.filter(verb="directory.unmatched", at__gt=now - QUIET, at__lte=now).exists()
     if not told:
@@ -117,7 +118,3 @@ def _insist_on_free(user_name: str, own: DirectoryUser | None) -> None:
     same = DirectoryUser.objects.filter(user_name__iexact=user_name)
     if (same.exclude(pk=own.pk) if own else same).exists():
         raise Conflict(TAKEN)
-
-
-def _shown(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable()).strip()

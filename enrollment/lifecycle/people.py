@@ -24,6 +24,7 @@ from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.models import AccessRequest, BrowserSession, Device, Grant, IdentityProof, Membership, User
 from enrollment.signals import nudge
+from enrollment.texts import shown
 
 SOURCE = "oidc"
 MOST_GROUPS = 500
@@ -56,7 +57,7 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
     refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
     sessions.insist_on_no_later_logout(user.subject, sid[:255], issued_at or now)
     here = sessions.browser_of(user, browser, sid, now)
-    user.name, user.email = _shown(name)[:150], _shown(email)[:254]
+    user.name, user.email = shown(name)[:150], shown(email)[:254]
     before = _group_ids(user)
     if groups is not None:
         _replace_groups(user, groups, now)
@@ -172,10 +173,6 @@ def _end_sessions(user: User, now: datetime) -> None:
     user.set_unusable_password()
     user.save(update_fields=["password"])
     sessions.end_all(user, now=now)
-
-
-def _shown(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable())
 
 
 def _insist_on_admin(actor: User | None) -> None:

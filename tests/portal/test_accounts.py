@@ -1,5 +1,7 @@
 """Whose account it is: (issuer, subject), and nothing that a person can choose."""
 
+import pytest
+
 from enrollment.models import Membership, User
 from tests.portal.hostile import ABSENT
 
@@ -79,6 +81,13 @@ def test_a_name_with_control_characters_is_cleaned(hostile, browser):
     browser.sign_in("alice")
     assert User.objects.get().name.startswith("AliceBcc: all <script>")
     assert len(User.objects.get().name) <= 150
+
+
+@pytest.mark.parametrize(("name", "shown"), [("Alice\u034f\u3164 Adler", "Alice Adler"), ("\u3164 \u2800", "alice@example.com")])
+def test_no_name_holds_letters_that_nobody_sees(hostile, browser, name, shown):
+    hostile.userinfo["name"] = name
+    browser.sign_in("alice")
+    assert str(User.objects.get()) == shown
 
 
 def test_what_is_not_an_address_is_no_address(hostile, browser):
