@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 def home(request: SignedIn) -> HttpResponse:
     now = clock.of(request)
     rows = standing.of_all(standing.with_answers(standing.current(request.user, now)), now)
+    rows.sort(key=lambda row: row[-1].is_over)  # what runs or waits comes first
     context = {
         "rows": rows,
         "is_settled": all(where.is_settled for _asked, _grant, where in rows),

@@ -13,12 +13,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from enrollment import facts
-from enrollment.models import AccessRequest, Grant, User
+from enrollment.models import AccessRequest, Grant, Review, User
 from enrollment.views.held import NOTHING, Held, Look, looks
 
 WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
+OVER = {"expired", "revoked", "denied", "cancelled", "lapsed", "withdrawn"}
 RECENT = timedelta(days=1)
 Rows = Sequence[Any]  # of a model of enforcement, which is not imported here
 
@@ -38,7 +40,14 @@ class Standing:
     is_settled: bool = True
     is_orphan: bool = False  # it waits, and too few people are left who could answer
     is_emergency: bool = False  # nobody approved it
+    by: str = ""  # who ended or denied it, where that was not its owner
+    says: str = ""  # and why, in their words
     pauses_at: datetime | None = None  # when the sign-in is too old for it, where that is before its end
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing more comes of it."""
+        return self.kind in OVER
 
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
@@ -57,12 +66,14 @@ def with_answers(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
 
 
 def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
-    """Find what matters today: what waits for an answer or a review, what runs, and what ended less than a day ago."""
-    waits = Q(state=AccessRequest.State.PENDING, answer_by__gt=now)
+    """Find what matters today: what waits for an answer or a review, what runs, and what ended, or came to nothing, less than a day ago."""
+    state = AccessRequest.State
+    waits = Q(state=state.PENDING, answer_by__gt=now - RECENT)
+    came_to_nothing = Q(state__in=(state.DENIED, state.LAPSED, state.WITHDRAWN), closed_at__gt=now - RECENT)
     runs = Q(grant__ends_at__gt=now - RECENT) & (Q(grant__ended_at=None) | Q(grant__ended_at__gt=now - RECENT))
     unreviewed = Q(grant__review_due=True)
     unconfirmed = Q(grant__enforcements__state__in=(WANTED, IN_FORCE, ENDING))
-    return user.access_requests.filter(waits | runs | unreviewed | unconfirmed).distinct().order_by("-created_at", "-id")
+    return user.access_requests.filter(waits | came_to_nothing | runs | unreviewed | unconfirmed).distinct().order_by("-created_at", "-id")
 
 
 def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[AccessRequest, Grant | None, Standing]]:
@@ -113,18 +124,39 @@ def _live(grant: Grant, rows: Rows, *, is_held: bool) -> Standing:
 def _ended(grant: Grant, rows: Rows) -> Standing:
     since = grant.ended_at if grant.state == Grant.State.REVOKED else grant.ends_at
     kind = "revoked" if grant.state == Grant.State.REVOKED else "expired"
+    by, says = _ended_by(grant)
     unconfirmed = [row for row in rows if row.state != GONE]
     errors = tuple(dict.fromkeys(f"{row.pep}: {row.error}" for row in unconfirmed if row.error))
     if unconfirmed:
         latest = max((row.until for row in unconfirmed if row.until), default=None)
-        return Standing(f"{kind}, unconfirmed", "busy", since, missing=_names(unconfirmed), errors=errors, latest=latest, is_settled=False)
-    return Standing(kind, "quiet", since, peps=_names(rows))
+        return Standing(
+            f"{kind}, unconfirmed",
+            "busy",
+            since,
+            missing=_names(unconfirmed),
+            errors=errors,
+            latest=latest,
+            by=by,
+            says=says,
+            is_settled=False,
+        )
+    return Standing(kind, "quiet", since, peps=_names(rows), by=by, says=says)
+
+
+def _ended_by(grant: Grant) -> tuple[str, str]:
+    """Return who revoked it and why; nothing where its owner ended it, or time did."""
+    if grant.state != Grant.State.REVOKED or grant.ended_by_id == grant.user_id:
+        return "", ""
+    return str(grant.ended_by or _("The portal")), grant.end_reason
 
 
 def of_request(request: AccessRequest, now: datetime, groups: tuple[str, ...] = (), *, is_orphan: bool = False) -> Standing:
     """Where a request stands that has no grant; one whose time ran out has lapsed, whoever has noticed."""
+    if request.state == AccessRequest.State.DENIED:
+        no = next((each for each in request.reviews.all() if each.verdict == Review.Verdict.DENY), None)
+        return Standing(request.state, "bad", request.closed_at, by=no.who if no else "", says=no.comment if no else "")
     if request.state != AccessRequest.State.PENDING:
-        return Standing(request.state, "bad" if request.state == AccessRequest.State.DENIED else "quiet", request.closed_at)
+        return Standing(request.state, "quiet", request.closed_at)
     if request.answer_by <= now:
         return Standing("lapsed", "quiet", request.answer_by)
     missing = tuple(map(group_in_words, groups))

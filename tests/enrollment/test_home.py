@@ -1,0 +1,79 @@
+"""Home: what matters today, what runs or waits first, and what came to nothing with who and why."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from enforcement.models import Enforcement
+from enrollment import lifecycle
+from enrollment.models import AccessRequest
+from tests import factories
+
+
+@pytest.fixture
+def now():
+    """Pages ask the clock themselves, so everything here happens now."""
+    return timezone.now()
+
+
+@pytest.fixture
+def ask(alice, bob, laptop, pep, now):
+    """Ask for a resource of this name, with a number for its address."""
+    policy = factories.a_policy(now=now)
+
+    def asked(name, number):
+        resource = factories.a_resource(name, pep=pep, policy=policy, number=number, now=now)
+        return factories.a_request(alice, resource, [laptop], now=now)
+
+    return asked
+
+
+def cards(client):
+    """Return each card of my access: its name, its badge, and all it says."""
+    page = client.get(reverse("home")).text
+    section = re.search(r'<section id="live".*?</section>', page, re.DOTALL)[0]
+    found = [" ".join(re.sub(r"<[^>]+>", " ", card).split()) for card in re.findall(r"<article>(.*?)</article>", section, re.DOTALL)]
+    return {words.split()[0]: words for words in found}
+
+
+def test_what_was_cut_says_by_whom_and_why_until_it_is_confirmed_and_after(as_alice, ask, bob, laptop, pep, now):
+    grant = lifecycle.approve(ask("one", 21), reviewer=bob, now=now)
+    Enforcement.objects.create(grant=grant, device=laptop, pep=pep, state="in_force", wanted_at=now, in_force_at=now, until=grant.ends_at)
+    assert re.search(r"In force on pep-1 since [^.]*:\d\d:\d\d UTC \.", cards(as_alice)["One"])
+    lifecycle.revoke(grant, actor=bob, reason="The project is over.", now=now)
+    said = cards(as_alice)["One"]
+    assert re.search(r"Ended by Bob at [^,]+, and being taken away on pep-1\. Not confirmed yet\.", said)
+    assert "The project is over." in said
+    Enforcement.objects.update(state="gone", gone_at=now)
+    said = cards(as_alice)["One"]
+    assert re.search(r"Ended by Bob at .+ Confirmed gone from pep-1\.", said)
+    assert "The project is over." in said
+
+
+def test_what_somebody_ended_themselves_is_not_told_to_them_as_by_another(as_alice, ask, alice, bob, now):
+    lifecycle.revoke(lifecycle.approve(ask("one", 21), reviewer=bob, now=now), actor=alice, reason="ended by its owner", now=now)
+    assert "Ended by" not in cards(as_alice)["One"]
+    assert "ended by its owner" not in cards(as_alice)["One"]
+
+
+def test_what_came_to_nothing_is_there_for_a_day_with_who_and_why(as_alice, ask, bob, now):
+    lifecycle.deny(ask("no", 21), reviewer=bob, comment="Use the copy.", now=now)
+    ask("late", 22)
+    AccessRequest.objects.filter(state="pending").update(created_at=now - timedelta(days=1), answer_by=now - timedelta(hours=1))
+    found = cards(as_alice)
+    assert re.search(r"Denied by Bob at .+ Use the copy\.", found["No"])
+    assert "Nobody had answered by" in found["Late"]
+    long_ago = now - timedelta(days=1, hours=1)
+    AccessRequest.objects.filter(state="denied").update(created_at=long_ago, closed_at=long_ago)
+    AccessRequest.objects.filter(state="pending").update(created_at=long_ago - timedelta(days=1), answer_by=long_ago)
+    assert cards(as_alice) == {}
+
+
+def test_what_runs_or_waits_comes_before_what_is_over(as_alice, ask, bob, now):
+    ask("waits", 21)
+    lifecycle.deny(ask("no", 22), reviewer=bob, comment="Not now.", now=now)
+    lifecycle.approve(ask("runs", 23), reviewer=bob, now=now)
+    assert list(cards(as_alice)) == ["Runs", "Waits", "No"]
