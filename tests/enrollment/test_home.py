@@ -45,7 +45,7 @@ def test_what_was_cut_says_by_whom_and_why_until_it_is_confirmed_and_after(as_al
     assert re.search(r"In force on pep-1 since [^.]*:\d\d:\d\d UTC \.", cards(as_alice)["One"])
     lifecycle.revoke(grant, actor=bob, reason="The project is over.", now=now)
     said = cards(as_alice)["One"]
-    assert re.search(r"Ended by Bob at [^,]+, and being taken away on pep-1\. Not confirmed yet\.", said)
+    assert re.search(r"Ended by Bob at .+ UTC , and being taken away on pep-1\. Not confirmed yet\.", said)
     assert "The project is over." in said
     Enforcement.objects.update(state="gone", gone_at=now)
     said = cards(as_alice)["One"]
