@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from django.utils.translation import gettext as _
+from enrollment.sentences import say
 
 OLDEST = (0, 1, 0)  # what this portal needs of an agent; raise it together with what needs it
 VERSION = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})", re.ASCII)
@@ -19,13 +19,12 @@ def why_too_old(pep: str, agent: str) -> str:
     found = VERSION.fullmatch(agent)
     if not agent or (found and tuple(map(int, found.groups())) >= OLDEST):
         return ""
-    return _(
-        "Its agent, version %(agent)s, is too old for this portal, which needs %(oldest)s: run manage.py bootstrap_pep %(pep)s again."
-    ) % {
-        "agent": agent,
-        "oldest": ".".join(map(str, OLDEST)),
-        "pep": pep,
-    }
+    return say(
+        "Its agent, version {agent}, is too old for this portal, which needs {oldest}: run manage.py bootstrap_pep {pep} again.",
+        agent=agent,
+        oldest=".".join(map(str, OLDEST)),
+        pep=pep,
+    )
 
 
 def why_skewed(skew: float | None) -> str:
@@ -34,5 +33,5 @@ def why_skewed(skew: float | None) -> str:
         return ""
     off = f"{abs(skew):.0f}"
     if skew > 0:
-        return _("Its clock is %(off)s s ahead: access there ends too early by as much. Let the PEP keep its time by NTP.") % {"off": off}
-    return _("Its clock is %(off)s s behind: access there ends by the portal's clock. Let the PEP keep its time by NTP.") % {"off": off}
+        return say("Its clock is {off} s ahead: access there ends too early by as much. Let the PEP keep its time by NTP.", off=off)
+    return say("Its clock is {off} s behind: access there ends by the portal's clock. Let the PEP keep its time by NTP.", off=off)

@@ -23,24 +23,27 @@ from enforcement.transport import Stream, TransportError
 from enrollment import audit
 from enrollment.lifecycle import Conflict, Refused
 from enrollment.models import Pep, User
+from enrollment.sentences import say
 
 Lock = PepStatus.Lock
 LONGEST_TRIAL = timedelta(minutes=3)  # above all that an attempt may take
-IN_THE_OVERLAY = (
-    "The workers reach it at %s, which is in the overlay: no device is let in there after a boot, and a grant of their own ends."
-    " Give it an SSH host outside the overlay first, as docs/running.md says."
-)
-DIED = "The worker that tried it ended before it was done. If the trial had begun, the PEP is open again."
-LOST = "It is not locked down any more: root there ended it, or its files are gone. Lock it down again, or leave it open."
+DIED = say("The worker that tried it ended before it was done. If the trial had begun, the PEP is open again.")
+LOST = say("It is not locked down any more: root there ended it, or its files are gone. Lock it down again, or leave it open.")
 
 
 @transaction.atomic
 def ask(pep: Pep, *, actor: User, now: datetime) -> None:
     """Want the PEP locked down. A worker tries it at once. Raises Conflict where it is, or is being tried; Refused where it cannot be."""
     if _is_in_overlay(pep.ssh_host):
-        raise Refused(IN_THE_OVERLAY % pep.ssh_host)
+        raise Refused(
+            say(
+                "The workers reach it at {host}, which is in the overlay: no device is let in there after a boot, and a grant of their"
+                " own ends. Give it an SSH host outside the overlay first, as docs/running.md says.",
+                host=pep.ssh_host,
+            )
+        )
     if not _rows(pep).filter(lock__in=(Lock.OPEN, Lock.LOST)).update(lock=Lock.ASKED, lock_since=now, lock_words=""):
-        raise Conflict(f"{pep} is {_rows(pep).get().get_lock_display()}.")
+        raise Conflict(_as_it_is(pep))
     audit.append("pep.lock_down_asked", actor=actor, subject=pep, data={}, now=now)
 
 
@@ -48,7 +51,7 @@ def ask(pep: Pep, *, actor: User, now: datetime) -> None:
 def leave_open(pep: Pep, *, actor: User, reason: str, now: datetime) -> None:
     """Accept that a PEP is open that was locked down. Raises Conflict where it is not so."""
     if not _rows(pep).filter(lock=Lock.LOST).update(lock=Lock.OPEN, lock_since=now, lock_words=""):
-        raise Conflict(f"{pep} is {_rows(pep).get().get_lock_display()}.")
+        raise Conflict(_as_it_is(pep))
     audit.append("pep.left_open", actor=actor, subject=pep, data={"reason": reason}, now=now)
 
 
@@ -125,6 +128,10 @@ def _settle(pep: Pep, before: str, after: str, verb: str, now: datetime, *, word
 
 def _rows(pep: Pep) -> QuerySet[PepStatus]:
     return PepStatus.objects.filter(pk=pep.pk)
+
+
+def _as_it_is(pep: Pep) -> str:
+    return say("{pep} is {state}.", pep=pep, state=_rows(pep).get().get_lock_display())
 
 
 def _is_in_overlay(host: str) -> bool:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Device, Grant, Pep
+from enrollment.sentences import recalled, say, spoken
 
 
 class PepStatus(models.Model):
@@ -56,7 +57,7 @@ class Touched(models.Model):
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
 
     def __str__(self) -> str:
-        return f"{self.device} on {self.pep}"
+        return spoken(say("{device} on {pep}", device=self.device, pep=self.pep))
 
 
 class Receipt(models.Model):
@@ -117,7 +118,12 @@ class Enforcement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.grant} on {self.pep}: {self.get_state_display()}"
+        return spoken(say("{grant} on {pep}: {state}", grant=self.grant, pep=self.pep, state=self.get_state_display()))
+
+    @property
+    def why(self) -> str:
+        """Return the error in the reader's language, where it is a sentence of ours."""
+        return recalled(self.error)
 
 
 class Handshake(models.Model):
@@ -131,7 +137,7 @@ class Handshake(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["device", "pep"], name="handshake_once")]
 
     def __str__(self) -> str:
-        return f"{self.device} on {self.pep}"
+        return spoken(say("{device} on {pep}", device=self.device, pep=self.pep))
 
 
 class Drift(models.Model):
@@ -176,4 +182,9 @@ class Alarm(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["pep", "kind"], name="alarm_once")]
 
     def __str__(self) -> str:
-        return f"{self.pep} {self.get_kind_display()}"
+        return spoken(say("{pep} {kind}", pep=self.pep, kind=self.get_kind_display()))
+
+    @property
+    def what(self) -> str:
+        """Return its words in the reader's language, where they are ours."""
+        return recalled(self.words)

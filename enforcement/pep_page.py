@@ -15,12 +15,20 @@ from django.utils.translation import gettext as _
 from enforcement.alarms import NO_END
 from enforcement.fitness import why_skewed, why_too_old
 from enforcement.models import Alarm, Drift, Enforcement, PepStatus, Receipt
+from enrollment.durations import seconds_in_words
 from enrollment.models import AuditEvent, Pep
-from enrollment.policy import in_words, seconds_in_words
+from enrollment.moments import in_words
+from enrollment.sentences import joined, recalled, say
 
 MOST_ROWS = 50
 MOST_DRIFTS = 10
 State = Enforcement.State
+OUTCOMES = {
+    "applied": say("applied"),
+    "unchanged": say("unchanged"),
+    "removals only": say("removals only"),
+    "refused": say("refused"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,31 +40,39 @@ class PepPage:
     obstacles: Sequence[str]
     alarms: Sequence[Alarm]
     receipt: Receipt | None
+    outcome: str
     rows: Sequence[Enforcement]
     has_more_rows: bool
     drifts: Sequence[Drift]
     changed: AuditEvent | None
+    changed_by: str
     clock: str
     lease: str
+    lock_words: str
 
 
 def page_of(status: PepStatus) -> PepPage:
     """Return what to show of a PEP."""
     pep = status.pep
+    receipt = Receipt.objects.filter(pep=pep).first()
     rows = list(not_as_wanted(pep)[: MOST_ROWS + 1])
     changes = AuditEvent.objects.filter(subject_type="pep", subject_id=pep.pk, verb__in=("pep.added", "pep.changed"))
+    changed = changes.order_by("-seq").first()
     return PepPage(
         pep=pep,
         status=status,
         obstacles=_obstacles(status),
         alarms=list(Alarm.objects.filter(pep=pep).exclude(since=None)),
-        receipt=Receipt.objects.filter(pep=pep).first(),
+        receipt=receipt,
+        outcome=OUTCOMES.get(receipt.outcome, receipt.outcome) if receipt else "",
         rows=rows[:MOST_ROWS],
         has_more_rows=len(rows) > MOST_ROWS,
         drifts=list(Drift.objects.filter(pep=pep)[:MOST_DRIFTS]),
-        changed=changes.order_by("-seq").first(),
+        changed=changed,
+        changed_by=recalled(changed.actor) if changed else "",
         clock=_clock(status.skew_seconds),
         lease=_lease(status),
+        lock_words=recalled(status.lock_words),
     )
 
 
@@ -67,15 +83,18 @@ def not_as_wanted(pep: Pep) -> QuerySet[Enforcement]:
 
 
 def _obstacles(status: PepStatus) -> tuple[str, ...]:
-    reach = ""
+    reach: str = ""
     if status.unreached_since:
-        reach = _("Not reachable since %(when)s: %(error)s") % {"when": in_words(status.unreached_since), "error": status.error or NO_END}
+        reach = say(
+            "Not reachable since {when}: {error}",
+            when=in_words(status.unreached_since),
+            error=recalled(status.error) if status.error else NO_END,
+        )
     elif status.failing_since:
-        reach = _("It does not hold what is wanted since %(when)s: %(error)s") % {
-            "when": in_words(status.failing_since),
-            "error": status.error,
-        }
-    found = (reach or status.error, why_skewed(status.skew_seconds), why_too_old(status.pep.name, status.agent_version))
+        reach = say(
+            "It does not hold what is wanted since {when}: {error}", when=in_words(status.failing_since), error=recalled(status.error)
+        )
+    found = (reach or recalled(status.error), why_skewed(status.skew_seconds), why_too_old(status.pep.name, status.agent_version))
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -93,8 +112,8 @@ def _lease(status: PepStatus) -> str:
     seconds = status.pep.lease_seconds
     if not seconds:
         return _("None: a PEP that cannot be reached keeps access after a revoke until its deadline.")
-    words = _("A PEP that cannot be reached keeps access after a revoke for %(lease)s at most.") % {"lease": seconds_in_words(seconds)}
+    words = say("A PEP that cannot be reached keeps access after a revoke for {lease} at most.", lease=seconds_in_words(seconds))
     if not status.unreached_since or not status.reached_at:
         return words
     end = status.reached_at + timedelta(seconds=seconds)
-    return words + " " + _("What it holds now ends by %(when)s.") % {"when": in_words(end)}
+    return joined([words, say("What it holds now ends by {when}.", when=in_words(end))])

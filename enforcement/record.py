@@ -24,6 +24,7 @@ from enforcement.receipts import Receipt
 from enforcement.transport import Answer
 from enrollment import audit
 from enrollment.models import Pep
+from enrollment.sentences import say
 
 MOST_DRIFTS = 100  # of one pass; a PEP that reports more has said enough
 MOST_BEHIND = 10**9  # passes: decades of them
@@ -110,11 +111,11 @@ def _complaint(pep: Pep, desired: Desired, answer: Answer) -> str:
     if receipt.is_recorded:
         found.append(standing.RECORDED)
     if not receipt.is_whole and not found:
-        found.append("The PEP does not hold what is wanted.")
+        found.append(say("The PEP does not hold what is wanted."))
     if key is not None and pep.public_key is None:
-        found.append(f"No admin has confirmed the public key of WireGuard on {pep.name} yet, so no client file names it.")
+        found.append(say("No admin has confirmed the public key of WireGuard on {name} yet, so no client file names it.", name=pep.name))
     elif key is not None and key != pep.public_key:
-        found.append(f"WireGuard on {pep.name} has another public key than the one that client files name.")
+        found.append(say("WireGuard on {name} has another public key than the one that client files name.", name=pep.name))
     return "; ".join(found)
 
 

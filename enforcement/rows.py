@@ -18,6 +18,7 @@ from enforcement.desired import Decided, Desired
 from enforcement.models import Enforcement, Handshake
 from enforcement.receipts import Receipt
 from enrollment.models import Pep
+from enrollment.sentences import say
 
 State = Enforcement.State
 Key = tuple[int, int]  # grant, device
@@ -27,8 +28,8 @@ BATCH = 500
 ONE_SECOND = timedelta(seconds=1)
 NOTICEABLE_SECONDS = 60  # a lease is renewed all the time: only what a person would notice is worth a write
 FIELDS = ("state", "until", "in_force_at", "ending_at", "gone_at", "wanted_at", "error", "note")
-RECORDED = "This PEP only notes what it is told: nothing is enforced on it."
-GOES_ON = "Access goes on under another grant."
+RECORDED = say("This PEP only notes what it is told: nothing is enforced on it.")
+GOES_ON = say("Access goes on under another grant.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,11 @@ def _why_not_held(each: Decided, seen: Seen) -> str:
     if receipt.is_recorded:
         return RECORDED
     if not each.admissions:
-        return "Nothing to apply here: the device and the resource share no address family, or the resource has no sound placement."
+        return say("Nothing to apply here: the device and the resource share no address family, or the resource has no sound placement.")
     lacks = each.resource in receipt.missing_placements or each.key in receipt.missing_peers
     lacks = lacks or any((a.resource, str(a.address)) in receipt.missing_admissions for a in each.admissions)
     if receipt.outcome == "refused" or lacks:
-        return "; ".join(receipt.why) or "The PEP does not hold it yet."
+        return "; ".join(receipt.why) or say("The PEP does not hold it yet.")
     return ""
 
 
@@ -156,9 +157,9 @@ def _why_not_gone(row: Enforcement, seen: Seen) -> str:
         return RECORDED
     ours = {(row.grant.resource.slug, address) for address in row.device.addresses}
     if receipt.outcome == "refused":
-        return "; ".join(receipt.why) or "The PEP refused."
+        return "; ".join(receipt.why) or say("The PEP refused.")
     if ours & receipt.extra_admissions or ours & receipt.missing_admissions or row.device.public_key in receipt.extra_peers:
-        return "The PEP still holds it, or holds it longer than it should."
+        return say("The PEP still holds it, or holds it longer than it should.")
     return ""
 
 

@@ -15,10 +15,12 @@ from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, connection, models, transaction
+from django.utils.translation import override
 
 from enrollment import chain
 from enrollment.chain import GENESIS, Witness
 from enrollment.models import AuditCheck, AuditEvent, AuditHead, User
+from enrollment.sentences import say
 
 TRIGGERS = frozenset({"audit_append", "audit_no_update", "audit_no_delete", "review_of_the_request"})
 MORE_TRIGGERS = {"postgresql": frozenset({"audit_no_truncate"}), "sqlite": frozenset({"review_of_the_request_still"})}
@@ -31,15 +33,17 @@ log = logging.getLogger("lychgate.audit")  # whoever ships it elsewhere has witn
 def append(verb: str, *, actor: User | None, subject: models.Model, data: Mapping[str, Any], now: datetime) -> AuditEvent:
     """Add one event at the end of the chain. `actor` None is the system itself."""
     head, _new = AuditHead.objects.select_for_update(no_key=True).get_or_create(pk=1, defaults={"seq": 0, "hash": GENESIS})
+    with override(None):  # history is in English, in whichever language somebody works
+        who, what = str(actor)[:200] if actor else SYSTEM, str(subject)[:200]
     event = AuditEvent(
         seq=head.seq + 1,
         at=now.astimezone(UTC),
         verb=verb,
         actor_id=actor.pk if actor else None,
-        actor=str(actor)[:200] if actor else SYSTEM,
+        actor=who,
         subject_type=str(subject._meta.model_name),
         subject_id=subject.pk,
-        subject=str(subject)[:200],
+        subject=what,
         data=plain(data),
         previous=head.hash,
     )
@@ -70,7 +74,7 @@ def verify(witnesses: Iterable[tuple[int, str] | Witness] = ()) -> list[str]:
     together with the head, or a database restored from yesterday.
     """
     lacking = (TRIGGERS | MORE_TRIGGERS[connection.vendor]) - _triggers()
-    problems = [f"The trigger {name} is missing or switched off: the table is not protected." for name in sorted(lacking)]
+    problems = [say("The trigger {name} is missing or switched off: the table is not protected.", name=name) for name in sorted(lacking)]
     events = AuditEvent.objects.order_by("seq").iterator(chunk_size=2000)
     done = chain.check(map(row_of, events), (Witness(*each) for each in witnesses))
     return [*problems, *done.problems, *_head_problems(done.seq, done.hash)]
@@ -124,10 +128,10 @@ def _head_problems(seq: int, last: str) -> list[str]:
     try:
         head = AuditHead.objects.get(pk=1)
     except ObjectDoesNotExist:
-        return ["The head of the chain is missing."] if seq else []
+        return [say("The head of the chain is missing.")] if seq else []
     if head.seq > seq:
-        return [f"Events {seq + 1} to {head.seq} are missing from the end."]
-    return [] if (head.seq, head.hash) == (seq, last) else ["The head of the chain does not match the last event."]
+        return [say("Events {first} to {last} are missing from the end.", first=seq + 1, last=head.seq)]
+    return [] if (head.seq, head.hash) == (seq, last) else [say("The head of the chain does not match the last event.")]
 
 
 def _triggers() -> set[str]:

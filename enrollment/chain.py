@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from enrollment.sentences import say
+
 GENESIS = "0" * 64
 COLUMNS = ("seq", "at", "verb", "actor_id", "actor", "subject_type", "subject_id", "subject", "data", "previous")
 WITNESS = re.compile(r"(?<![0-9a-f])([0-9]{1,19})[: ]([0-9a-f]{64})(?![0-9a-f])", re.ASCII)
@@ -27,7 +29,7 @@ class Witness(NamedTuple):
 
     seq: int
     seal: str
-    by: str = "a witness"
+    by: str = say("a witness")
 
 
 class BadFileError(ValueError):
@@ -82,7 +84,7 @@ def check(rows: Iterable[Row], witnesses: Iterable[Witness] = (), *, from_start:
         done.problems += _problems(row, done.seq, done.hash)
         witness = seen.pop(row["seq"], None)
         if witness and witness.seal != row["hash"]:
-            done.problems.append(f"Event {row['seq']} is not the one that {witness.by} saw.")
+            done.problems.append(say("Event {seq} is not the one that {by} saw.", seq=row["seq"], by=witness.by))
         done.seq, done.hash = row["seq"], row["hash"]
     done.problems += _missing([each for number, each in sorted(seen.items()) if number > done.seq])
     return done
@@ -90,25 +92,33 @@ def check(rows: Iterable[Row], witnesses: Iterable[Witness] = (), *, from_start:
 
 def _problems(row: Row, seq: int, last: str) -> Iterator[str]:
     if row["seq"] != seq + 1:
-        yield f"Events {seq + 1} to {row['seq'] - 1} are missing." if row["seq"] > seq else f"Event {row['seq']} stands after event {seq}."
+        yield (
+            say("Events {first} to {last} are missing.", first=seq + 1, last=row["seq"] - 1)
+            if row["seq"] > seq
+            else say("Event {seq} stands after event {before}.", seq=row["seq"], before=seq)
+        )
     if row["previous"] != last:
-        yield f"Event {row['seq']} does not follow the event before it."
+        yield say("Event {seq} does not follow the event before it.", seq=row["seq"])
     if row["hash"] != seal(row):
-        yield f"Event {row['seq']} was changed after it was written."
+        yield say("Event {seq} was changed after it was written.", seq=row["seq"])
 
 
 def _disagreements(told: list[Witness]) -> list[str]:
     seals: dict[int, set[str]] = {}
     for each in told:
         seals.setdefault(each.seq, set()).add(each.seal)
-    return [f"Witnesses disagree about event {number}: at most one is right." for number, those in seals.items() if len(those) > 1]
+    return [
+        say("Witnesses disagree about event {number}: at most one is right.", number=number)
+        for number, those in seals.items()
+        if len(those) > 1
+    ]
 
 
 def _missing(gone: list[Witness]) -> list[str]:
     """Name what was cut off at the end; where it is much, from where to where."""
-    found = [f"Event {each.seq}, which {each.by} saw, is missing." for each in gone[-MOST_NAMED:]]
+    found: list[str] = [say("Event {seq}, which {by} saw, is missing.", seq=each.seq, by=each.by) for each in gone[-MOST_NAMED:]]
     if len(gone) > MOST_NAMED:
-        found.append(f"So are {len(gone) - MOST_NAMED} more that were seen, event {gone[0].seq} the first of them.")
+        found.append(say("So are {more} more that were seen, event {seq} the first of them.", more=len(gone) - MOST_NAMED, seq=gone[0].seq))
     return found
 
 

@@ -17,8 +17,9 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 
 from enrollment import audit, notices
+from enrollment.durations import seconds_in_words
 from enrollment.models import LatestMoment, Pep
-from enrollment.policy import in_words, seconds_in_words
+from enrollment.moments import in_words
 from enrollment.signals import nudge
 
 log = logging.getLogger(__name__)

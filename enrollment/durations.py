@@ -6,6 +6,8 @@ changes nothing. A number without a unit is refused: nobody should get 8 s for 8
 
 import re
 
+from enrollment.sentences import counted, joined, say
+
 UNITS = {"w": 604800, "d": 86400, "h": 3600, "min": 60, "s": 1}
 PRINTED = ("d", "h", "min", "s")
 LONGEST = 366 * 86400
@@ -29,19 +31,19 @@ def parse(text: str) -> int:
     """Return the seconds that this text means, 1 at least, or raise BadDuration."""
     rest, total = text.strip().lower(), 0
     if rest.isascii() and rest.isdigit():
-        raise BadDuration("Say the unit too: 8 h, 90 min, 2 d.")
+        raise BadDuration(say("Say the unit too: 8 h, 90 min, 2 d."))
     if not rest:
-        raise BadDuration("Write how long, such as 8 h, 90 min or 1 d 12 h.")
+        raise BadDuration(say("Write how long, such as 8 h, 90 min or 1 d 12 h."))
     while rest:
         part = PART.match(rest)
         if not part or part[2] not in WORDS:
-            raise BadDuration("Write how long as a whole number and a unit, such as 8 h, 90 min or 1 d 12 h.")
+            raise BadDuration(say("Write how long as a whole number and a unit, such as 8 h, 90 min or 1 d 12 h."))
         total += int(part[1]) * UNITS[WORDS[part[2]]]
         rest = rest[part.end() :]
     if total < 1:
-        raise BadDuration("It must last longer than no time.")
+        raise BadDuration(say("It must last longer than no time."))
     if total > LONGEST:
-        raise BadDuration("This is longer than 366 days.")
+        raise BadDuration(say("This is longer than 366 days."))
     return total
 
 
@@ -59,3 +61,18 @@ def offered(longest: int) -> tuple[int, ...]:
     """Return lengths to choose from, the longest that is allowed among them."""
     shorter = [seconds for seconds in USUAL if seconds < longest]
     return (*shorter[1 - MOST :], longest)
+
+
+def seconds_in_words(seconds: int) -> str:
+    """Print a duration in the largest units that say it exactly, two at most where it is long."""
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [
+        counted("{count} day", "{count} days", count=days),
+        counted("{count} hour", "{count} hours", count=hours),
+        counted("{count} minute", "{count} minutes", count=minutes),
+        counted("{count} second", "{count} seconds", count=rest),
+    ]
+    said = [part for part in parts if part.number]
+    return joined(said) if said else say("no time")

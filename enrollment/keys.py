@@ -13,6 +13,8 @@ import binascii
 import hashlib
 import re
 
+from enrollment.sentences import say
+
 LENGTH = 44
 PRIME = 2**255 - 19
 TOP_BIT = 1 << 255
@@ -29,13 +31,15 @@ LOW_ORDER = frozenset(
 SHAPE = re.compile(r"[A-Za-z0-9+/]{43}=", re.ASCII)
 
 # One sentence for every way of being known, so that nobody learns whose key it is.
-KNOWN_ALREADY = "This key cannot be used here: it is in use, or was once. Make a new one."
-NOT_A_KEY = "This is not a WireGuard public key: that has 44 characters, letters, digits, + and /, and ends in =."
-NOT_CANONICAL = "This key is not written the way WireGuard writes it. Copy it again, or make a new one."
-UNUSABLE = "This key protects nothing: everybody can compute its secrets. Make a new one with your WireGuard app."
+KNOWN_ALREADY = say("This key cannot be used here: it is in use, or was once. Make a new one.")
+NOT_A_KEY = say("This is not a WireGuard public key: that has 44 characters, letters, digits, + and /, and ends in =.")
+NOT_CANONICAL = say("This key is not written the way WireGuard writes it. Copy it again, or make a new one.")
+UNUSABLE = say("This key protects nothing: everybody can compute its secrets. Make a new one with your WireGuard app.")
 
-PRIVATE = "This is a private key, and its public half is known here. Throw it away now: make a new pair, and give out the public key alone."
-LOOKS_PRIVATE = (
+PRIVATE = say(
+    "This is a private key, and its public half is known here. Throw it away now: make a new pair, and give out the public key alone."
+)
+LOOKS_PRIVATE = say(
     "This looks like a private key. If it is one, throw it away now and make a new pair: it has left your device."
     " One public key in 16 looks so too: if you have checked that this is the public key, paste it again and say so below."
 )

@@ -1,8 +1,10 @@
-"""Instants as people type them: with their zone, because one without a zone could mean two."""
+"""Instants as people type them, and as sentences name them: with their zone, because one without a zone could mean two."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
+from enrollment.sentences import say
 
 EXAMPLE = "2026-03-02T09:00:00Z"
 
@@ -16,10 +18,16 @@ def read(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise BadMomentError(f"{text[:40]!r} is no instant. Write it like {EXAMPLE}.") from None
+        raise BadMomentError(say("{text!r} is no instant. Write it like {example}.", text=text[:40], example=EXAMPLE)) from None
     if at.utcoffset() is None:
-        raise BadMomentError(f"Say the zone too, like {EXAMPLE}.")
+        raise BadMomentError(say("Say the zone too, like {example}.", example=EXAMPLE))
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise BadMomentError(f"{text[:40]!r} is beyond the calendar.") from None
+        raise BadMomentError(say("{text!r} is beyond the calendar.", text=text[:40])) from None
+
+
+def in_words(moment: datetime) -> str:
+    """Print an instant for a sentence."""
+    day, time = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}".split(" ")
+    return say("{day} at {time} UTC", day=day, time=time)

@@ -8,9 +8,12 @@ means it is plain English: put a sentence into another as a value, and several i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import cache
 from html import escape
 from typing import ClassVar, Self
 
+SEVERAL = "; "  # between sentences that are kept in one text
 Tongue = Callable[[str, str, int], str]  # a text, its plural or nothing, and how many
 
 
@@ -56,12 +59,12 @@ class Sentence(str):
 
 def say(template: str, **values: object) -> Sentence:
     """Return the sentence. A translator finds every template that stands in a call of this."""
-    return Sentence(template, values or None)
+    return Sentence(template, _fixed(values)) if values else _plain(template)
 
 
 def counted(one: str, many: str, *, count: int, **values: object) -> Sentence:
     """Return the sentence that fits the number, which it may name as {count}."""
-    return Sentence(one, {"count": count, **values}, many, count)
+    return Sentence(one, _fixed({"count": count, **values}), many, count)
 
 
 def joined(parts: Iterable[str], by: str = " ") -> Sentence:
@@ -72,9 +75,19 @@ def joined(parts: Iterable[str], by: str = " ") -> Sentence:
 
 def recalled(text: str) -> Sentence:
     """Return a text that was kept in English, such as in a row: where it was a sentence of ours without values, it is one again."""
-    return Sentence(text)
+    return joined(map(Sentence, text.split(SEVERAL)), SEVERAL) if SEVERAL in text else Sentence(text)
 
 
 def spoken(text: str) -> str:
     """Return a text in the reader's language, where it can be said in another: for what is kept until a later page shows it."""
     return text.spoken() if isinstance(text, Sentence) else text
+
+
+@cache
+def _plain(template: str) -> Sentence:
+    return Sentence(template)
+
+
+def _fixed(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values as they are now: a thing that has a name stands for that name."""
+    return {name: value if isinstance(value, str | int | float | datetime) else str(value) for name, value in values.items()}

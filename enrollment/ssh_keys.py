@@ -11,13 +11,14 @@ import binascii
 import hashlib
 
 from enrollment.keys import BadKey
+from enrollment.sentences import say
 
 KIND = "ssh-ed25519"
 HEAD = b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"  # RFC 8709, section 4: the name, then 32 bytes
 BYTES = len(HEAD) + 32
 LONGEST = 500  # a key and its comment
 
-NOT_A_KEY = "This is not an SSH public key of the kind ssh-ed25519: that is one line, ssh-ed25519 AAAA... and perhaps a comment."
+NOT_A_KEY = say("This is not an SSH public key of the kind ssh-ed25519: that is one line, ssh-ed25519 AAAA... and perhaps a comment.")
 
 
 def check(text: str) -> str:

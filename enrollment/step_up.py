@@ -14,11 +14,11 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
-from django.utils.translation import gettext as _
 
 from enrollment import clock, keys
+from enrollment.durations import seconds_in_words
 from enrollment.models import IdentityProof, User
-from enrollment.policy import seconds_in_words
+from enrollment.sentences import say
 
 BROWSER_SESSION_KEY = "browser"  # in the session: the number of the browser that this is
 KEPT_KEY = "kept_form"
@@ -51,11 +51,10 @@ def in_words(request: HttpRequest) -> str:
     """Say how recent a sign-in is needed, and how old this one is."""
     needed, at = seconds_in_words(settings.STEP_UP_SECONDS), _proven_at(request)
     if at is None:
-        unknown = _("This needs a sign-in of the last %(needed)s, and your identity provider has not said when yours was.")
-        return unknown % {"needed": needed}
+        return say("This needs a sign-in of the last {needed}, and your identity provider has not said when yours was.", needed=needed)
     age = int((clock.of(request) - at).total_seconds())
     age -= age % (60 if age < DAY else HOUR)
-    return _("This needs a sign-in of the last %(needed)s; yours was %(age)s ago.") % {"needed": needed, "age": seconds_in_words(age)}
+    return say("This needs a sign-in of the last {needed}; yours was {age} ago.", needed=needed, age=seconds_in_words(age))
 
 
 def kept(request: HttpRequest) -> QueryDict | None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from enrollment.sentences import say
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -33,17 +35,17 @@ class BadAddress(ValueError):  # noqa: N818 - it reads as what it is where it is
 def address(text: str, version: int) -> Address:
     """Return the one address that this text can only mean."""
     if NOT_SINGLE.search(text):
-        raise BadAddress("Write one address: no network, no list, no port.")
+        raise BadAddress(say("Write one address: no network, no list, no port."))
     try:
         found = ip_address(text)
     except ValueError as error:
         raise BadAddress(_not_an_address(text, version)) from error
     if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        raise BadAddress("This is an IPv4 address in IPv6 clothes. Write it as IPv4.")
+        raise BadAddress(say("This is an IPv4 address in IPv6 clothes. Write it as IPv4."))
     if isinstance(found, IPv6Address) and found.scope_id:
-        raise BadAddress("Write the address without a zone (%).")
+        raise BadAddress(say("Write the address without a zone (%)."))
     if found.version != version:
-        raise BadAddress(f"This is an IPv{found.version} address; here goes IPv{version}.")
+        raise BadAddress(say("This is an IPv{version} address; here goes IPv{other}.", version=found.version, other=version))
     return found
 
 
@@ -51,15 +53,18 @@ def target(text: str, version: int, *, overlay: Iterable[Network]) -> Address:
     """Return the address of a host that a resource may lead to."""
     found = address(text, version)
     refusals = [
-        (found.is_unspecified, "This address means “any”, not a host."),
-        (found.is_loopback, "A loopback address is a different machine on every machine."),
-        (found in METADATA, "Cloud metadata services are never offered: they hand out credentials."),
-        (found.is_link_local, "A link-local address means nothing beyond one cable."),
-        (found.is_multicast, "A multicast address is not one host."),
-        (found == BROADCAST, "A broadcast address is not one host."),
-        (any(found in network for network in STAND_INS if network.version == version), "This address stands for another one. Write that."),
-        (any(found in network for network in overlay if network.version == version), "Overlay addresses cannot be targets."),
-        (found.version == V4 and found.is_reserved, "This address is reserved: no host has it."),
+        (found.is_unspecified, say("This address means “any”, not a host.")),
+        (found.is_loopback, say("A loopback address is a different machine on every machine.")),
+        (found in METADATA, say("Cloud metadata services are never offered: they hand out credentials.")),
+        (found.is_link_local, say("A link-local address means nothing beyond one cable.")),
+        (found.is_multicast, say("A multicast address is not one host.")),
+        (found == BROADCAST, say("A broadcast address is not one host.")),
+        (
+            any(found in network for network in STAND_INS if network.version == version),
+            say("This address stands for another one. Write that."),
+        ),
+        (any(found in network for network in overlay if network.version == version), say("Overlay addresses cannot be targets.")),
+        (found.version == V4 and found.is_reserved, say("This address is reserved: no host has it.")),
     ]
     for broken, sentence in refusals:
         if broken:
@@ -74,19 +79,20 @@ def prefix(text: str, version: int, *, overlay: Sequence[Network], pools: Iterab
     except ValueError as error:
         raise BadAddress(_not_a_network(text, version)) from error
     if "/" not in text or found.version != version:
-        raise BadAddress(f"Write an IPv{version} network with its length, such as {PREFIX_LIKE[version]}.")
-    if not SHORTEST[version] <= found.prefixlen <= LONGEST[version]:
-        raise BadAddress(f"Use a length from /{SHORTEST[version]} to /{LONGEST[version]}.")
-    if not any(_within(found, network) for network in overlay):
         raise BadAddress(
-            "It must lie within the overlay: " + ", ".join(str(network) for network in overlay if network.version == version) + "."
+            say("Write an IPv{version} network with its length, such as {example}.", version=version, example=PREFIX_LIKE[version])
         )
+    if not SHORTEST[version] <= found.prefixlen <= LONGEST[version]:
+        raise BadAddress(say("Use a length from /{shortest} to /{longest}.", shortest=SHORTEST[version], longest=LONGEST[version]))
+    if not any(_within(found, network) for network in overlay):
+        networks = ", ".join(str(network) for network in overlay if network.version == version)
+        raise BadAddress(say("It must lie within the overlay: {networks}.", networks=networks))
     for pool in pools:
         if _overlap(found, pool):
-            raise BadAddress(f"It overlaps the addresses of devices ({pool}).")
+            raise BadAddress(say("It overlaps the addresses of devices ({pool}).", pool=pool))
     for name, other in taken:
         if _overlap(found, ip_network(other)):
-            raise BadAddress(f"It overlaps the prefix of {name} ({other}).")
+            raise BadAddress(say("It overlaps the prefix of {name} ({other}).", name=name, other=other))
     return found
 
 
@@ -100,9 +106,9 @@ def overlay_address(text: str, version: int, *, pep_prefix: str) -> Address:
     found = address(text, version)
     network = ip_network(pep_prefix)
     if found not in network:
-        raise BadAddress(f"It must lie within the PEP's prefix, {network}.")
+        raise BadAddress(say("It must lie within the PEP's prefix, {network}.", network=network))
     if found in {network[0], network[1]} or (version == V4 and found == network[-1]):
-        raise BadAddress("This address is the PEP's own, or the network's. Leave it empty to get the next free one.")
+        raise BadAddress(say("This address is the PEP's own, or the network's. Leave it empty to get the next free one."))
     return found
 
 
@@ -113,7 +119,7 @@ def next_free(pep_prefix: str, taken: Iterable[str]) -> Address:
     for index in range(2, min(last, len(used) + 3)):
         if network[index] not in used:
             return network[index]
-    raise BadAddress(f"The PEP's prefix, {network}, has no free address left.")
+    raise BadAddress(say("The PEP's prefix, {network}, has no free address left.", network=network))
 
 
 def overlapping(ports: Iterable[tuple[str, int, int]], others: Iterable[tuple[str, int, int]]) -> str | None:
@@ -138,13 +144,17 @@ def _overlap(one: Network, other: Network) -> bool:
 
 def _not_an_address(text: str, version: int) -> str:
     if re.search(r"[g-zG-Z]", text):
-        return "Write an address: a PEP looks no names up, and a name can change its meaning."
-    return f"This is not an IPv{version} address. Write it in full, such as {ADDRESS_LIKE[version]}."
+        return say("Write an address: a PEP looks no names up, and a name can change its meaning.")
+    return say("This is not an IPv{version} address. Write it in full, such as {example}.", version=version, example=ADDRESS_LIKE[version])
 
 
 def _not_a_network(text: str, version: int) -> str:
     try:
         network = ip_network(text, strict=False)
     except ValueError:
-        return f"This is not an IPv{version} network. Write it with its length, such as {PREFIX_LIKE[version]}."
-    return f"This is an address with a length. The network is {network}."
+        return say(
+            "This is not an IPv{version} network. Write it with its length, such as {example}.",
+            version=version,
+            example=PREFIX_LIKE[version],
+        )
+    return say("This is an address with a length. The network is {network}.", network=network)

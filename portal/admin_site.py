@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from enrollment import clock, facts, glance
 from enrollment.models import User
@@ -16,7 +17,7 @@ class Site(admin.AdminSite):
 
     site_header = "Lychgate"
     site_title = "Lychgate"
-    index_title = "Access"
+    index_title = _("Access")
     enable_nav_sidebar = False  # a dozen tables need no second menu, and lists need the room
 
     def has_permission(self, request: HttpRequest) -> bool:

@@ -158,7 +158,7 @@ WHITENOISE_USE_FINDERS = True  # else nothing need be collected
 
 # The browser says which language its reader wants; whoever chooses another in the footer has it kept in a cookie.
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("de", "Deutsch"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "portal/locale"]  # all words of ours in one catalogue: `make messages`
 LANGUAGE_COOKIE_NAME = f"{COOKIES}-language"
 LANGUAGE_COOKIE_AGE = 31536000

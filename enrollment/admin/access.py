@@ -20,7 +20,8 @@ from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import ApproveForm, DenyForm
 from enrollment.durations import exact
 from enrollment.models import AccessRequest, Review, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import spoken
 
 ANSWER = "admin/enrollment/answer.html"
 
@@ -31,7 +32,7 @@ def approve(request: AccessRequest, reviewer: User, given: Answers, now: datetim
     grant = lifecycle.approve(request, reviewer=reviewer, now=now, seconds=seconds, comment=given["comment"])
     if grant is None:
         return gettext("Your yes is noted; others must agree too.")
-    return gettext("Approved until %(end)s. The grant says whether it is in force.") % {"end": in_words(grant.ends_at)}
+    return gettext("Approved until %(end)s. The grant says whether it is in force.") % {"end": spoken(in_words(grant.ends_at))}
 
 
 def deny(request: AccessRequest, reviewer: User, given: Answers, now: datetime) -> str:

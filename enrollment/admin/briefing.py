@@ -18,10 +18,11 @@ from enrollment.admin.earlier import Earlier
 from enrollment.durations import exact
 from enrollment.facts import Progress
 from enrollment.models import AccessRequest, Device, Grant, Placement, User
+from enrollment.sentences import say, spoken
 from enrollment.values import Reviewing
 
-TAKEN = "You have answered this, or the person in whose stead you would, or somebody in theirs: somebody else must agree too."
-OWN = "You asked for this yourself: somebody else must answer."
+TAKEN = say("You have answered this, or the person in whose stead you would, or somebody in theirs: somebody else must agree too.")
+OWN = say("You asked for this yourself: somebody else must answer.")
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ def obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple
     if request.state != AccessRequest.State.PENDING or request.answer_by <= now:
         return (_("It is no longer waiting for an answer."),)
     if judged.is_requester:
-        return (_(OWN),)
+        return (OWN,)
     if judged.seat_is_taken and not policy.may_review(judged):
-        return (_(TAKEN),)
+        return (TAKEN,)
     return policy.may_review(judged)
 
 
@@ -135,7 +136,7 @@ def _briefing(
     why_not: tuple[str, ...],
     grant: Grant | None = None,
 ) -> Briefing:
-    reviews = [f"{review}{': ' + review.comment if review.comment else ''}" for review in request.reviews.all()]
+    reviews = [f"{spoken(str(review))}{': ' + review.comment if review.comment else ''}" for review in request.reviews.all()]
     return Briefing(
         request=request,
         devices=[device_line(device) for device in request.devices.all()],

@@ -21,7 +21,8 @@ from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.delegations import DelegationForm
 from enrollment.lifecycle import Refused
 from enrollment.models import Delegation, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import spoken
 
 
 def end(delegation: Delegation, actor: User, given: Answers, now: datetime) -> str:
@@ -81,7 +82,7 @@ class DelegationAdmin(Shared, VerbAdmin):
         now = clock.of(request)
         form = DelegationForm(request.POST if request.method == "POST" else step_up.kept(request), now=now)
         if request.method == "POST" and form.is_valid() and self._made(form, viewer(request), now):
-            said = {"person": form.cleaned_data["delegate"], "end": in_words(_end(form))}
+            said = {"person": form.cleaned_data["delegate"], "end": spoken(in_words(_end(form)))}
             self.message_user(request, gettext("%(person)s can answer in your stead until %(end)s.") % said, messages.SUCCESS)
             return HttpResponseRedirect(self._list_url())
         context = {
@@ -123,7 +124,7 @@ class DelegationAdmin(Shared, VerbAdmin):
         now = delegation.looked_at  # type: ignore[attr-defined]  # by get_queryset
         if delegation.ended_at:
             by = delegation.ended_by or gettext("the system")
-            return gettext("ended by %(by)s on %(at)s") % {"by": by, "at": in_words(delegation.ended_at)}
+            return gettext("ended by %(by)s on %(at)s") % {"by": by, "at": spoken(in_words(delegation.ended_at))}
         if delegation.ends_at <= now:
             return gettext("over")
         if not (delegation.delegator.is_active and delegation.delegate.is_active):

@@ -16,7 +16,8 @@ from django.utils.translation import ngettext
 
 from enrollment.durations import exact
 from enrollment.models import AccessRequest, Grant
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import spoken
 
 MOST = 6  # lines; the list of requests has all
 
@@ -40,7 +41,7 @@ class Earlier:
         if self.last is None or self.end is None:
             return _("never")
         times = ngettext("once", "%(count)d times", self.times) % {"count": self.times}
-        return _("%(times)s, last until %(end)s; %(use)s") % {"times": times, "end": in_words(self.end), "use": self.use}
+        return _("%(times)s, last until %(end)s; %(use)s") % {"times": times, "end": spoken(in_words(self.end)), "use": self.use}
 
 
 def of(requests: Sequence[AccessRequest]) -> dict[int, Earlier]:
@@ -59,7 +60,7 @@ def use_in_words(grant: Any) -> str:  # noqa: ANN401 - enforcement's rows are re
     rows = list(grant.enforcements.all())
     heard = max((row.heard_at for row in rows if row.heard_at), default=None)
     if heard:
-        return _("used, last heard on %(at)s") % {"at": in_words(heard)}
+        return _("used, last heard on %(at)s") % {"at": spoken(in_words(heard))}
     return _("never used") if any(row.in_force_at for row in rows) else _("never in force")
 
 
@@ -88,10 +89,10 @@ def _line(asked: AccessRequest) -> str:
 def _outcome(asked: AccessRequest) -> str:
     grant = getattr(asked, "grant", None)
     if grant is not None:
-        end = in_words(_end(grant))
+        end = spoken(in_words(_end(grant)))
         return _("%(state)s, until %(end)s; %(use)s") % {"state": grant.get_state_display(), "end": end, "use": use_in_words(grant)}
     no = next((each for each in asked.reviews.all() if each.verdict == each.Verdict.DENY), None)
-    return f"{no}{': ' + no.comment if no.comment else ''}" if no else str(asked.get_state_display())
+    return f"{spoken(str(no))}{': ' + no.comment if no.comment else ''}" if no else str(asked.get_state_display())
 
 
 def _end(grant: Grant) -> datetime:

@@ -12,7 +12,8 @@ from enrollment.admin.mixins import answers
 from enrollment.admin.verbs import Answers, Verb
 from enrollment.admin_forms.answers import JustifiedForm, NotJustifiedForm
 from enrollment.models import Grant, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import say, spoken
 from enrollment.templatetags.times import duration
 
 REVIEW = "admin/enrollment/answer.html"
@@ -71,7 +72,7 @@ def at_length(grant: Grant) -> str:
     if grant.review_due:
         return gettext("yes: nobody approved it, and it waits for its review by a second person")
     lines = [
-        gettext("yes: %(finding)s by %(who)s on %(at)s") % {"finding": each.finding, "who": each.who, "at": in_words(each.created_at)}
+        spoken(say("yes: {finding} by {who} on {at}", finding=each.finding, who=each.who, at=in_words(each.created_at)))
         + (f": {each.comment}" if each.comment else "")
         for each in grant.request.reviews.all()
     ]

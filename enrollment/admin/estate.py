@@ -22,7 +22,8 @@ from enrollment.admin_forms.estate import PepForm, PlacementForm, PortForm, Reso
 from enrollment.admin_forms.formsets import PlacementFormSet, PortFormSet
 from enrollment.lifecycle import Refused
 from enrollment.models import Pep, Placement, Resource, ResourcePort, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import recalled, say
 
 
 def retire(resource: Resource, actor: User, given: Answers, now: datetime) -> str:
@@ -151,9 +152,9 @@ class PepAdmin(EstateAdmin):
     def health(self, pep: Pep) -> str:
         """Read through the relation, and lead to its page: machines write that table."""
         status = getattr(pep, "status", None)
-        words = gettext("not reached yet")
+        words: str = gettext("not reached yet")
         if status and (status.error or status.agreed_at):
-            words = status.error or gettext("held what is wanted on %(when)s") % {"when": in_words(status.agreed_at)}
+            words = recalled(status.error) or say("held what is wanted on {when}", when=in_words(status.agreed_at))
         return format_html('<a href="{}">{}</a>', reverse("admin:enforcement_pepstatus_change", args=[pep.pk]), words) if status else words
 
     @admin.display(description=_("endpoint"))

@@ -20,7 +20,8 @@ from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import ReasonForm
 from enrollment.durations import exact
 from enrollment.models import Grant, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import recalled, spoken
 
 NOT_YET = _("not confirmed yet")
 
@@ -42,13 +43,13 @@ def enforcement_words(row: Any) -> str:  # noqa: ANN401 - enforcement's rows are
         "ending": row.ending_at and gettext("ending since %s, not confirmed yet") % f"{row.ending_at:{at}}",
         "gone": row.gone_at and gettext("gone, confirmed at %s") % f"{row.gone_at:{at}}",
     }
-    return f"{where}: {words.get(row.state) or row.get_state_display()}{f' ({row.error})' if row.error else ''}"
+    return f"{where}: {words.get(row.state) or row.get_state_display()}{f' ({spoken(recalled(row.error))})' if row.error else ''}"
 
 
 def _standing(grant: Grant, now: datetime) -> str:
     if grant.state == Grant.State.REVOKED and grant.ended_at:
         by = grant.ended_by or gettext("the system")
-        return gettext("revoked by %(by)s on %(at)s") % {"by": by, "at": in_words(grant.ended_at)}
+        return gettext("revoked by %(by)s on %(at)s") % {"by": by, "at": spoken(in_words(grant.ended_at))}
     if grant.ends_at <= now:
         return gettext("expired")
     return gettext("live") if grant.starts_at <= now else gettext("to come")

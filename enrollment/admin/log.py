@@ -20,6 +20,7 @@ from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.mixins import Frozen, viewer
 from enrollment.chain import Witness
 from enrollment.models import AuditEvent
+from enrollment.sentences import recalled
 
 
 @admin.register(AuditEvent)
@@ -28,14 +29,18 @@ class AuditEventAdmin(Frozen, ExportAdmin):
 
     export = exports.EVENTS
     change_list_template = "admin/enrollment/auditevent_list.html"
-    list_display = ["seq", "at", "verb", "actor", "subject_type", "subject"]
+    list_display = ["seq", "at", "verb", "by", "subject_type", "subject"]
     list_filter = ["verb", "subject_type"]
     search_fields = ["actor", "subject", "verb"]
     search_help_text = _("Who, about what, or which verb")
     date_hierarchy = "at"
     linked_by = ("subject_id",)
-    readonly_fields = ("seq", "at", "verb", "actor", "actor_id", "subject_type", "subject", "subject_id", "what", "previous", "hash")
+    readonly_fields = ("seq", "at", "verb", "by", "actor_id", "subject_type", "subject", "subject_id", "what", "previous", "hash")
     fields = readonly_fields
+
+    @admin.display(description=_("who"), ordering="actor")
+    def by(self, event: AuditEvent) -> str:
+        return recalled(event.actor)
 
     def get_urls(self) -> list[URLPattern]:
         own = {"verify": self.verify_view, "reach": self.reach_view}

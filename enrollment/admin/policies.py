@@ -16,6 +16,7 @@ from enrollment.admin.mixins import Frozen, Inline, viewer
 from enrollment.admin_forms.policy import DURATIONS, EMERGENCIES, PROOFS, STAGES, PolicyForm
 from enrollment.durations import exact
 from enrollment.models import AccessPolicy, PolicyVersion, User
+from enrollment.sentences import recalled, spoken
 
 
 class VersionInline(Frozen, Inline):
@@ -33,7 +34,7 @@ class VersionInline(Frozen, Inline):
 
     @admin.display(description=_("who must agree"))
     def who_agrees(self, version: PolicyVersion) -> str:
-        return ", ".join(str(stage) for stage in version.stages.all())
+        return ", ".join(spoken(str(stage)) for stage in version.stages.all())
 
     @admin.display(description=_("who may ask"))
     def who_asks(self, version: PolicyVersion) -> str:
@@ -42,7 +43,7 @@ class VersionInline(Frozen, Inline):
     @admin.display(description=_("times"))
     def times(self, version: PolicyVersion) -> str:
         given = [(name, getattr(version, name)) for name in DURATIONS]
-        return "\n".join(f"{name.replace('_', ' ')}: {exact(seconds)}" for name, seconds in given if seconds)
+        return "\n".join(f"{spoken(recalled(name.replace('_', ' ')))}: {exact(seconds)}" for name, seconds in given if seconds)
 
     @admin.display(description=_("proof of identity"))
     def proofs(self, version: PolicyVersion) -> str:
@@ -102,7 +103,7 @@ class AccessPolicyAdmin(EstateAdmin):
     @admin.display(description=_("who must agree now"))
     def terms(self, policy: AccessPolicy) -> str:
         versions = sorted(policy.versions.all(), key=lambda version: version.number)
-        return ", ".join(str(stage) for stage in versions[-1].stages.all()) if versions else gettext("no terms yet")
+        return ", ".join(spoken(str(stage)) for stage in versions[-1].stages.all()) if versions else gettext("no terms yet")
 
     @admin.display(description=_("resources"))
     def resources_under_it(self, policy: AccessPolicy) -> int:

@@ -31,10 +31,11 @@ from enrollment.admin.mixins import RowAdmin, viewer
 from enrollment.admin_forms.answers import Ids, PlainReasonForm
 from enrollment.lifecycle import Conflict, Refused
 from enrollment.models import User
+from enrollment.sentences import joined, say, spoken
 
 Answers = Mapping[str, Any]
-NO_RIGHT = "You may not do this, or not any more: what counts is the moment at which you press the button. Nothing was changed."
-OUT_OF_SIGHT = "You may not see this, or not any more: what counts is the moment at which you press the button. Nothing was changed."
+NO_RIGHT = say("You may not do this, or not any more: what counts is the moment at which you press the button. Nothing was changed.")
+OUT_OF_SIGHT = say("You may not see this, or not any more: what counts is the moment at which you press the button. Nothing was changed.")
 MOST_IN_AN_ADDRESS = 100  # rows: servers take no address of any length
 Run = Callable[[Any, User, Answers, datetime], str]
 
@@ -122,7 +123,7 @@ class VerbAdmin(RowAdmin):
         self._check(verb, request)
         chosen = self.get_queryset(request).filter(pk=pk)
         if not chosen.exists() and request.method == "POST":
-            return self.page(verb, request, chosen, verb.form(), Outcome(_(OUT_OF_SIGHT), messages.ERROR, 404))
+            return self.page(verb, request, chosen, verb.form(), Outcome(OUT_OF_SIGHT, messages.ERROR, 404))
         if not chosen.exists():
             raise Http404
         if asked := self.ask(verb, request):
@@ -135,7 +136,7 @@ class VerbAdmin(RowAdmin):
         outcome = self._do(verb, chosen.get(), form.cleaned_data, request, clock.of(request))
         if outcome.status != HttpResponse.status_code:
             return self.page(verb, request, chosen, form, outcome)
-        self.message_user(request, outcome.words, outcome.level)
+        self.message_user(request, spoken(outcome.words), outcome.level)
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]))
 
     def many_view(self, verb: Verb, request: HttpRequest) -> HttpResponseBase:
@@ -155,7 +156,7 @@ class VerbAdmin(RowAdmin):
         now, found = clock.of(request), list(chosen)
         for obj in found:
             outcome = self._do(verb, obj, form.cleaned_data, request, now)
-            self.message_user(request, outcome.words, outcome.level)
+            self.message_user(request, spoken(outcome.words), outcome.level)
         missing = len(ids.cleaned_data["ids"]) - len(found)
         if missing:
             self.message_user(request, _("Left out, because you may not see them: %d.") % missing, messages.ERROR)
@@ -191,7 +192,7 @@ class VerbAdmin(RowAdmin):
 
     def _check(self, verb: Verb, request: HttpRequest) -> None:
         if not (self.has_view_permission(request) and verb.allowed(request)):
-            raise PermissionDenied(_(NO_RIGHT) if request.method == "POST" else "")
+            raise PermissionDenied(NO_RIGHT if request.method == "POST" else "")
 
     def _no_rows(self, request: HttpRequest) -> HttpResponse:
         if request.method == "POST":
@@ -200,11 +201,11 @@ class VerbAdmin(RowAdmin):
 
     def _do(self, verb: Verb, obj: Model, given: Answers, request: HttpRequest, now: datetime) -> Outcome:
         try:
-            return Outcome(f"{obj}: {verb.run(obj, viewer(request), given, now)}", messages.SUCCESS, 200)
+            return Outcome(joined([str(obj), verb.run(obj, viewer(request), given, now)], by=": "), messages.SUCCESS, 200)
         except Conflict as conflict:
-            return Outcome(f"{obj}: {conflict}", messages.WARNING, 409)
+            return Outcome(joined([str(obj), str(conflict)], by=": "), messages.WARNING, 409)
         except Refused as refused:
-            return Outcome(f"{obj}: {' '.join(refused.reasons)}", messages.ERROR, 422)
+            return Outcome(joined([str(obj), joined(refused.reasons)], by=": "), messages.ERROR, 422)
 
     def _many_url(self, verb: Verb) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{verb.name}_many")

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import keys, ssh_keys, targets
 from enrollment.admin_forms.fields import DurationField, prints, prints_or_breaks
 from enrollment.lifecycle.device_keys import is_private_half
-from enrollment.lifecycle.sound import ENDPOINT, LEADS_THERE, is_an_endpoint, is_taken, leading_to
+from enrollment.lifecycle.sound import ENDPOINT, is_an_endpoint, is_taken, leading_to, leads_there
 from enrollment.models import DeviceKey, Pep, Placement, Resource, ResourcePort
 from enrollment.texts import tidied
 
@@ -251,7 +251,7 @@ def _host(host: str) -> str:
         found = or_sentence(lambda: targets.address(host, V6 if ":" in host else V4))
         resource = leading_to(found)
         if resource:
-            raise ValidationError(LEADS_THERE.format(resource))
+            raise ValidationError(leads_there(resource))
         return found
     if not all(0 < len(label) <= LONGEST_LABEL and label.strip("-") == label for label in host.split(".")):
         raise ValidationError(_("This is not a host name."))

@@ -13,6 +13,7 @@ from django.db import transaction
 from enrollment.lifecycle.outcomes import Refused, refuse_if
 from enrollment.lifecycle.requests import clean_question, request_access
 from enrollment.models import AccessRequest, Device, Resource, User
+from enrollment.sentences import say
 
 LARGEST = 10
 
@@ -37,8 +38,8 @@ def request_bundle(
     now: datetime,
 ) -> list[AccessRequest]:
     """Open a request for each resource, or refuse them all and say of each why it cannot be."""
-    refuse_if(not resources, "Choose at least one resource.", field="resource")
-    refuse_if(len(resources) > LARGEST, f"Ask for {LARGEST} resources at once at most.", field="resource")
+    refuse_if(not resources, say("Choose at least one resource."), field="resource")
+    refuse_if(len(resources) > LARGEST, say("Ask for {largest} resources at once at most.", largest=LARGEST), field="resource")
     reason, ticket = clean_question(devices=devices, seconds=seconds, reason=reason, ticket=ticket)
     made, refused = [], {}
     with transaction.atomic():

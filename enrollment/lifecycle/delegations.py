@@ -15,6 +15,7 @@ from enrollment.lifecycle.outcomes import Refused, conflict_over_delegation, ref
 from enrollment.lifecycle.words import clean_text
 from enrollment.models import Delegation, User
 from enrollment.policy import may_delegate
+from enrollment.sentences import say
 
 LIVES, ENDED = "open", "ended"
 
@@ -23,14 +24,17 @@ LIVES, ENDED = "open", "ended"
 def delegate(delegator: User, *, delegate: User, starts_at: datetime, ends_at: datetime, reason: str, now: datetime) -> Delegation:
     """Let `delegate` answer what `delegator` may answer, from `starts_at` up to, not at, `ends_at`. Refused with every reason at once."""
     reason = clean_text(reason, "reason", required=True)
-    refuse_if(starts_at.utcoffset() is None or ends_at.utcoffset() is None, "Start and end need a time zone.")
+    refuse_if(starts_at.utcoffset() is None or ends_at.utcoffset() is None, say("Start and end need a time zone."))
     locked = User.objects.select_for_update(no_key=True).get(pk=delegator.pk)
     reasons = may_delegate(starts_at, ends_at, now)
     found = [
-        (not locked.is_active, "The account is disabled. Ask an admin."),
-        (not facts.may_answer_something(locked), "Only somebody who may answer requests in their own right can let another stand in."),
-        (delegate.pk == delegator.pk, "Choose somebody else: you cannot stand in for yourself."),
-        (not User.objects.filter(pk=delegate.pk, is_active=True).exists(), f"The account of {delegate} is disabled. Choose somebody else."),
+        (not locked.is_active, say("The account is disabled. Ask an admin.")),
+        (not facts.may_answer_something(locked), say("Only somebody who may answer requests in their own right can let another stand in.")),
+        (delegate.pk == delegator.pk, say("Choose somebody else: you cannot stand in for yourself.")),
+        (
+            not User.objects.filter(pk=delegate.pk, is_active=True).exists(),
+            say("The account of {delegate} is disabled. Choose somebody else.", delegate=delegate),
+        ),
     ]
     reasons += tuple(sentence for broken, sentence in found if broken)
     if reasons:
@@ -38,7 +42,7 @@ def delegate(delegator: User, *, delegate: User, starts_at: datetime, ends_at: d
     same = Delegation.objects.open(now).filter(delegator=delegator, delegate=delegate)
     refuse_if(
         same.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).exists(),
-        f"{delegate} stands in for you within that time already. End that delegation first, or choose another time.",
+        say("{delegate} stands in for you within that time already. End that delegation first, or choose another time.", delegate=delegate),
     )
     made = Delegation.objects.create(
         delegator=delegator, delegate=delegate, starts_at=starts_at, ends_at=ends_at, reason=reason, created_at=now
@@ -53,7 +57,7 @@ def delegate(delegator: User, *, delegate: User, starts_at: datetime, ends_at: d
 def end_delegation(delegation: Delegation, *, actor: User | None, now: datetime) -> None:
     """End it before its time, or before it begins. Either of the two may, or an admin; None is the system."""
     mine = actor is None or actor.is_admin or actor.pk in {delegation.delegator_id, delegation.delegate_id}
-    refuse_if(not mine, "Only the two people concerned or an admin may end a delegation.")
+    refuse_if(not mine, say("Only the two people concerned or an admin may end a delegation."))
     if not end_early(delegation, actor=actor, now=now):
         raise conflict_over_delegation(delegation, now)
     tell_ended([delegation], actor=actor, why="", now=now)
@@ -86,7 +90,7 @@ def hold_delegation(holder: int, reviewer: User, now: datetime) -> None:
     """Insist that the delegation still runs, and keep it from ending before this transaction has."""
     live = Delegation.objects.live(now).filter(delegator=holder, delegate=reviewer)
     if not live.select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True):
-        raise Refused("The delegation by which you would have answered has just ended.")
+        raise Refused(say("The delegation by which you would have answered has just ended."))
 
 
 def _about(delegation: Delegation) -> dict[str, object]:

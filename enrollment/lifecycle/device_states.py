@@ -19,12 +19,13 @@ from enrollment.lifecycle.reach import peps_of_device
 from enrollment.lifecycle.withdrawals import requests_left_without_device, tell_withdrawn, withdraw
 from enrollment.lifecycle.words import clean_text
 from enrollment.models import AccessRequest, Device, DeviceKey, User
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 State = Device.State
-NOT_YET_IN = "The device waits for approval, so it reaches nothing yet. Retire it, and enrol anew once you have it back."
-NOT_LOST = "The device was not reported lost, or has a new key already. Look again."
-KEY_FIRST = "The device was reported lost, so its key may be in other hands. Give it a new key first; then it can come back."
+NOT_YET_IN = say("The device waits for approval, so it reaches nothing yet. Retire it, and enrol anew once you have it back.")
+NOT_LOST = say("The device was not reported lost, or has a new key already. Look again.")
+KEY_FIRST = say("The device was reported lost, so its key may be in other hands. Give it a new key first; then it can come back.")
 
 
 @transaction.atomic
@@ -32,7 +33,7 @@ def approve_device(device: Device, *, actor: User, now: datetime) -> None:
     """Let in a device that waits for it. Admins only, and nobody their own."""
     _insist_on_another_admin(device, actor)
     owner = User.objects.select_for_update(no_key=True).get(pk=device.owner_id)
-    refuse_if(not owner.is_active, "The account of its owner is disabled. Enable it first, or refuse the device.")
+    refuse_if(not owner.is_active, say("The account of its owner is disabled. Enable it first, or refuse the device."))
     changes = {"approved_at": now, "approved_by": actor}
     if Device.objects.filter(pk=device.pk, state=State.PENDING).update(state=State.ENROLLED, **changes) != 1:
         raise conflict_over_approval(device)
@@ -119,13 +120,13 @@ def tell_retired(retired: Iterable[tuple[Device, str]], *, actor: User | None, w
 
 def insist_on_right(device: Device, actor: User | None) -> None:
     """Only the owner, an admin or the system (None) may change a device."""
-    refuse_if(actor is not None and actor.pk != device.owner_id and not actor.is_admin, "Only its owner or an admin may do this.")
+    refuse_if(actor is not None and actor.pk != device.owner_id and not actor.is_admin, say("Only its owner or an admin may do this."))
 
 
 def insist_on_right_to_resume(row: Device, actor: User | None) -> None:
     """Whoever cut it off, or an admin. Judge the row as locked, not the one in hand."""
     if actor and not actor.is_admin and row.state == State.SUSPENDED and row.suspended_by_id != actor.pk:
-        raise Refused("An admin suspended this device. Ask an admin to resume it.")
+        raise Refused(say("An admin suspended this device. Ask an admin to resume it."))
 
 
 def about(device: Device) -> dict[str, object]:
@@ -140,8 +141,8 @@ def about(device: Device) -> dict[str, object]:
 
 
 def _insist_on_another_admin(device: Device, actor: User) -> None:
-    refuse_if(not actor.is_admin, "Only an admin may do this.")
-    refuse_if(actor.pk == device.owner_id, "Nobody lets in or refuses a device of their own. Ask another admin.")
+    refuse_if(not actor.is_admin, say("Only an admin may do this."))
+    refuse_if(actor.pk == device.owner_id, say("Nobody lets in or refuses a device of their own. Ask another admin."))
 
 
 def _takes_over(row: Device, actor: User | None) -> bool:
@@ -174,5 +175,5 @@ def _move(
             notices.tell_device_owner(device, f"was {verb}", actor=actor, reason=reason)
         data = {**about(device), "from": was, "to": after, "reason": reason, "is_lost": device.is_lost}
         audit.append(f"device.{verb.replace(' ', '_')}", actor=actor, subject=device, data=data, now=now)
-        tell_withdrawn(withdrawn, actor=actor, why="the device was retired", now=now)
+        tell_withdrawn(withdrawn, actor=actor, why=say("the device was retired"), now=now)
         nudge(peps_of_device(device), devices=[device.pk])

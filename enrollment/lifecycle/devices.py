@@ -19,33 +19,37 @@ from enrollment.lifecycle.device_states import about
 from enrollment.lifecycle.outcomes import Refused, refuse_if
 from enrollment.lifecycle.words import clean_name
 from enrollment.models import Device, DeviceKey, User
+from enrollment.sentences import say
 
 State = Device.State
 CHOOSING_SLOTS = 0x6C796368  # names the lock among all others of the database
 TRIES = 20  # each lost race means that somebody else was served
-NO_ROOM = "No address is free for another device. Tell an admin: the pool is full."
+NO_ROOM = say("No address is free for another device. Tell an admin: the pool is full.")
 
 
 def enrol_device(owner: User, *, name: str, kind: str, public_key: str, key_origin: str, now: datetime) -> Device:
     """Give the owner a device with this key. Tries again when somebody else took the same slot."""
     name = clean_name(name)
     key = new_key(public_key)
-    refuse_if(kind not in Device.Kind.values, "Choose what kind of device it is.", field="kind")
-    refuse_if(key_origin not in Device.KeyOrigin.values, "Choose where the key is made.", field="way")
+    refuse_if(kind not in Device.Kind.values, say("Choose what kind of device it is."), field="kind")
+    refuse_if(key_origin not in Device.KeyOrigin.values, say("Choose where the key is made."), field="way")
     for _attempt in range(TRIES):
         try:
             with transaction.atomic():
                 return _enrol(owner, name=name, kind=kind, key=key, key_origin=key_origin, now=now)
         except IntegrityError:
             _insist_still_new(owner, name, key)
-    raise Refused("Many people enrol right now. Try again.")
+    raise Refused(say("Many people enrol right now. Try again."))
 
 
 def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now: datetime) -> Device:
     locked = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
-    refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
+    refuse_if(not locked.is_active, say("The account is disabled. Ask an admin."))
     in_use = Device.objects.filter(owner=owner).exclude(state=State.RETIRED).count()
-    refuse_if(in_use >= settings.DEVICE_LIMIT, f"You have {in_use} devices, and that is the limit. Retire one you no longer use.")
+    refuse_if(
+        in_use >= settings.DEVICE_LIMIT,
+        say("You have {in_use} devices, and that is the limit. Retire one you no longer use.", in_use=in_use),
+    )
     slot = _take_slot()
     v4, v6 = addresses.addresses_of(slot, settings.DEVICE_POOLS)
     device = Device.objects.create(
@@ -95,4 +99,4 @@ def _insist_still_new(owner: User, name: str, key: str) -> None:
     """Say which of the unique things is taken; return where it was only the slot."""
     refuse_if(is_known(key), keys.KNOWN_ALREADY, field="public_key")
     taken = Device.objects.filter(owner=owner, name=name).exclude(state=State.RETIRED).exists()
-    refuse_if(taken, "You have a device of this name already. Choose another name.", field="name")
+    refuse_if(taken, say("You have a device of this name already. Choose another name."), field="name")

@@ -16,12 +16,13 @@ from enrollment.lifecycle.members import DIRECTORY, forget_memberships, tell_reg
 from enrollment.lifecycle.outcomes import Conflict, refuse_if
 from enrollment.lifecycle.people import disable_user
 from enrollment.models import AuditEvent, DirectoryUser, User
+from enrollment.sentences import say
 from enrollment.texts import shown
 
 LONGEST = 255
 QUIET = timedelta(hours=1)  # between two mails about people whom nobody here is; the log has every one
-TAKEN = "Somebody else of the directory is called that already."
-KNOWN = "The directory has told of this person already."
+TAKEN = say("Somebody else of the directory is called that already.")
+KNOWN = say("The directory has told of this person already.")
 
 
 @transaction.atomic
@@ -29,8 +30,8 @@ def provision_user(
     issuer: str, subject: str, *, user_name: str, external_id: str = "", name: str = "", email: str = "", now: datetime
 ) -> User:
     """Take note of somebody, with an account that has no right; who has signed in before keeps theirs. Conflict: it was told before."""
-    refuse_if(not _fits(subject) or not _fits(user_name), f"A name of a person has 1 to {LONGEST} letters that print.")
-    refuse_if(bool(external_id) and not _fits(external_id), f"An identifier has 1 to {LONGEST} letters that print.")
+    refuse_if(not _fits(subject) or not _fits(user_name), say("A name of a person has 1 to {longest} letters that print.", longest=LONGEST))
+    refuse_if(bool(external_id) and not _fits(external_id), say("An identifier has 1 to {longest} letters that print.", longest=LONGEST))
     user = User.objects.filter(issuer=issuer, subject=subject).first()
     is_new = user is None
     try:
@@ -54,7 +55,7 @@ def provision_user(
 @transaction.atomic
 def describe_user(user: User, *, user_name: str = "", name: str = "", email: str = "", now: datetime) -> bool:
     """Take over what the directory calls somebody; an empty text says nothing. False: it was so already."""
-    refuse_if(bool(user_name) and not _fits(user_name), f"A name of a person has 1 to {LONGEST} letters that print.")
+    refuse_if(bool(user_name) and not _fits(user_name), say("A name of a person has 1 to {longest} letters that print.", longest=LONGEST))
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     known = DirectoryUser.objects.select_for_update(no_key=True).get(user=user)
     wanted = {"user_name": user_name or known.user_name, "name": shown(name)[:150] or row.name, "email": shown(email)[:254] or row.email}
@@ -79,7 +80,7 @@ def deprovision_user(user: User, *, now: datetime) -> None:
     """Let somebody leave for good, whatever came before: access is revoked, devices are retired, the provider's groups are gone."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not DirectoryUser.objects.filter(user=user).delete()[0]:
-        raise Conflict("The directory has deleted this person already.")
+        raise Conflict(say("The directory has deleted this person already."))
     regrouped = forget_memberships(user)
     try:
         with transaction.atomic():

@@ -22,6 +22,7 @@ from enrollment.lifecycle.reach import peps_of_resource
 from enrollment.lifecycle.requests import clean_question
 from enrollment.lifecycle.words import clean_text
 from enrollment.models import AccessRequest, Device, Grant, PolicyVersion, RequestedDevice, Resource, Review, User
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 
@@ -49,11 +50,11 @@ def break_glass(
 def review_break_glass(grant: Grant, *, reviewer: User, justified: bool, comment: str, now: datetime) -> Review:
     """Say afterwards whether it was justified; where it was not, what is left of it ends with that."""
     comment = clean_text(comment, "comment")
-    refuse_if(not justified and not comment, "Say why it was not justified: the person who took it reads it.", field="comment")
+    refuse_if(not justified and not comment, say("Say why it was not justified: the person who took it reads it."), field="comment")
     _insist_on_right(grant, reviewer, now)
     User.objects.select_for_update(no_key=True).get(pk=grant.user_id)
     fresh = Grant.objects.select_related("user", "resource", "request").get(pk=grant.pk)
-    refuse_if(not fresh.is_break_glass, "This is no emergency access: somebody approved it.")
+    refuse_if(not fresh.is_break_glass, say("This is no emergency access: somebody approved it."))
     if Grant.objects.filter(pk=grant.pk, review_due=True).update(review_due=False) != 1:
         raise conflict_over_review(fresh)
     holder = _insist_on_right(fresh, reviewer, now)

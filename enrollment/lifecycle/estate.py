@@ -15,6 +15,7 @@ from enrollment.lifecycle.people import set_flags
 from enrollment.lifecycle.sound import insist_on_sound
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.models import AccessPolicy, AccessRequest, Membership, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage, User
+from enrollment.sentences import recalled, say
 from enrollment.signals import nudge
 
 LONGEST = 366 * 86400
@@ -40,7 +41,7 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     break_glass_by: Iterable[Group] = (),
 ) -> PolicyVersion:
     """Write new terms; the old ones stay as they were, and grants keep theirs."""
-    refuse_if(actor is not None and not actor.is_admin, "Only an admin may do this.")
+    refuse_if(actor is not None and not actor.is_admin, say("Only an admin may do this."))
     terms = {
         "time_to_answer": time_to_answer,
         "longest_grant": longest_grant,
@@ -51,7 +52,7 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     AccessPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
     current = policy.current
     proof = {"session_length": session_length, "needs_mfa": needs_mfa, "ends_at_logout": ends_at_logout}
-    refuse_if(needs_mfa and session_length is None, "Say how old the sign-in with a second factor may be.", field="session_length")
+    refuse_if(needs_mfa and session_length is None, say("Say how old the sign-in with a second factor may be."), field="session_length")
     optional = {**proof, "break_glass_longest": break_glass_longest}
     version = PolicyVersion.objects.create(
         policy=policy, number=(current.number if current else 0) + 1, created_by=actor, **optional, **terms
@@ -85,14 +86,14 @@ def _open_the_admin(groups: Sequence[Group]) -> None:
 @transaction.atomic
 def retire_resource(resource: Resource, *, actor: User | None, now: datetime) -> None:
     """Take it off the offer for good: nobody reaches it from now on, and open requests for it are withdrawn."""
-    refuse_if(actor is not None and not actor.is_admin, "Only an admin may do this.")
+    refuse_if(actor is not None and not actor.is_admin, say("Only an admin may do this."))
     if Resource.objects.filter(pk=resource.pk, retired_at=None).update(retired_at=now) != 1:
-        raise conflict_told(resource, "The resource", {"resource.retired": "retired"})
+        raise conflict_told(resource, say("The resource"), {"resource.retired": say("retired")})
     resource.retired_at = now
     withdrawn = withdraw(AccessRequest.objects.filter(resource=resource, state=AccessRequest.State.PENDING), now=now)
     data = {"resource": resource.pk, "slug": resource.slug, "from": "offered", "to": "retired"}
     audit.append("resource.retired", actor=actor, subject=resource, data=data, now=now)
-    tell_withdrawn(withdrawn, actor=actor, why="the resource was retired", now=now)
+    tell_withdrawn(withdrawn, actor=actor, why=say("the resource was retired"), now=now)
     nudge(_peps_of(resource))
 
 
@@ -112,20 +113,20 @@ def estate_changed(obj: models.Model, *, actor: User | None, verb: str, now: dat
 def _insist_on_sound_terms(stages: Sequence[tuple[Group, int]], terms: dict[str, int | None]) -> None:
     reasons = []
     if not stages:
-        reasons.append("Name at least one group that must agree.")
+        reasons.append(say("Name at least one group that must agree."))
     if len({group.pk for group, _need in stages}) != len(stages):
-        reasons.append("Name each group once.")
+        reasons.append(say("Name each group once."))
     if any(need < 1 for _group, need in stages):
-        reasons.append("At least one person of each group must agree.")
+        reasons.append(say("At least one person of each group must agree."))
     reasons += [
-        f"The {name.replace('_', ' ')} must be from one second to {LONGEST // 86400} days."
+        say("The {term} must be from one second to {days} days.", term=recalled(name.replace("_", " ")), days=LONGEST // 86400)
         for name, value in terms.items()
         if value is not None and not 0 < value <= LONGEST
     ]
     if (terms["rolling_total"] or 0) < (terms["longest_grant"] or 0):
-        reasons.append("The rolling total must allow for one longest grant.")
+        reasons.append(say("The rolling total must allow for one longest grant."))
     if (terms["longest_emergency_access"] or 0) > (terms["longest_grant"] or 0):
-        reasons.append("Emergency access must not last longer than the longest grant.")
+        reasons.append(say("Emergency access must not last longer than the longest grant."))
     if reasons:
         raise Refused(*reasons)
 

@@ -14,6 +14,7 @@ from enrollment.lifecycle.reach import devices_of, peps_of_resource
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.lifecycle.words import TEXT_LENGTH
 from enrollment.models import AccessRequest, Grant, User
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 
@@ -29,7 +30,7 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> N
     """End it for good, with whatever was to follow it without a gap. Other grants for the same resource stay."""
     refuse_if(
         actor is not None and not facts.may_revoke(actor, grant, now),
-        "Only its owner, an approver of the resource or an admin may end this.",
+        say("Only its owner, an approver of the resource or an admin may end this."),
     )
     reason = "".join(letter for letter in reason if letter.isprintable() or letter in "\n\t")[:TEXT_LENGTH]  # a reason never stops a revoke
     with transaction.atomic():
@@ -54,7 +55,7 @@ def end_with_what_follows(grant: Grant, *, actor: User | None, reason: str, now:
 def tell_ended(ended: Ended, *, actor: User | None, now: datetime) -> None:
     """Write the events of a revoke, and nudge."""
     tell_revoked(ended.grants, actor=actor, now=now)
-    tell_withdrawn(ended.withdrawn, actor=actor, why="the grant it was to extend was revoked", now=now)
+    tell_withdrawn(ended.withdrawn, actor=actor, why=say("the grant it was to extend was revoked"), now=now)
     nudge(peps_of_resource(next(iter(ended.grants)).resource), devices=devices_of(list(ended.grants)))
 
 

@@ -19,19 +19,22 @@ from enrollment.lifecycle.device_keys import new_key
 from enrollment.lifecycle.devices import enrol_device
 from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
 from enrollment.models import Device, Handover, User, digest_of
+from enrollment.sentences import say
 
 State = Handover.State
 LASTS = timedelta(minutes=10)
 TOKEN_BYTES = 16
-OF_NO_USE = "This link was used already, its time is up, or there never was one. Make a new one on the computer."
-NOT_YOURS = "This link is not yours: somebody else made it, for a phone of their own. Nothing was changed, and it still works for them."
+OF_NO_USE = say("This link was used already, its time is up, or there never was one. Make a new one on the computer.")
+NOT_YOURS = say(
+    "This link is not yours: somebody else made it, for a phone of their own. Nothing was changed, and it still works for them."
+)
 
 
 @transaction.atomic
 def make_handover(owner: User, *, now: datetime) -> tuple[Handover, str]:
     """Return a link's row and its token, which is kept nowhere. An earlier link of the same owner stops working."""
     locked = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
-    refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
+    refuse_if(not locked.is_active, say("The account is disabled. Ask an admin."))
     earlier = list(Handover.objects.filter(owner=owner, state__in=(State.OPEN, State.OFFERED)))
     Handover.objects.filter(pk__in=[each.pk for each in earlier]).update(state=State.REPLACED, public_key="")
     token = base64.b32encode(secrets.token_bytes(TOKEN_BYTES)).decode().rstrip("=").lower()
@@ -95,18 +98,18 @@ def forget_handovers(*, now: datetime) -> None:
 
 
 def _insist_on_owner(handover: Handover, actor: User) -> None:
-    refuse_if(actor.pk != handover.owner_id, "Only whoever made the link may do this.")
+    refuse_if(actor.pk != handover.owner_id, say("Only whoever made the link may do this."))
 
 
 def _too_late(handover: Handover, now: datetime) -> Conflict:
     row = Handover.objects.select_related("device").get(pk=handover.pk)
     if row.state == State.CONFIRMED:
-        return Conflict(f"This was confirmed already: the phone is enrolled as {row.device}.")
+        return Conflict(say("This was confirmed already: the phone is enrolled as {device}.", device=row.device))
     if row.state == State.REFUSED:
-        return Conflict("You refused this key already. Make a new link.")
+        return Conflict(say("You refused this key already. Make a new link."))
     if row.is_over(now):
-        return Conflict("The link's time is up, so nothing was enrolled. Make a new one.")
-    return Conflict("No key waits for you here: you have made a newer link, or enrol on the phone itself.")
+        return Conflict(say("The link's time is up, so nothing was enrolled. Make a new one."))
+    return Conflict(say("No key waits for you here: you have made a newer link, or enrol on the phone itself."))
 
 
 def _move(handover: Handover, was: str, to: str, now: datetime, **changes: object) -> bool:

@@ -15,11 +15,11 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from enrollment import audit, notices
-from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
+from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if, was_done
 from enrollment.lifecycle.people import LONGEST_GROUP, SOURCE, set_flags
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.models import DirectoryGroup, HeldChange, Membership, User
-from enrollment.policy import in_words
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 DIRECTORY = "scim"
@@ -27,19 +27,22 @@ PROVIDERS = (SOURCE, DIRECTORY)  # two ways of one provider
 FEWEST = 5  # people: below that it is a change like any other
 WINDOW = timedelta(hours=24)  # over which what a list left out adds up
 State = HeldChange.State
-GONE = "The directory has deleted this group."
+GONE = say("The directory has deleted this group.")
 
 
 @transaction.atomic
 def provision_group(name: str, *, external_id: str = "", now: datetime) -> Group:
     """Let the directory keep a group, one there is already too; `name` has the provider's prefix. Conflict: it keeps it already."""
-    refuse_if(not 0 < len(name) <= LONGEST_GROUP or not name.isprintable(), f"A group's name has up to {LONGEST_GROUP} letters that print.")
+    refuse_if(
+        not 0 < len(name) <= LONGEST_GROUP or not name.isprintable(),
+        say("A group's name has up to {longest} letters that print.", longest=LONGEST_GROUP),
+    )
     group = Group.objects.get_or_create(name=name)[0]
     try:
         with transaction.atomic():
             DirectoryGroup.objects.create(group=group, external_id=external_id[:255], since=now, changed_at=now)
     except IntegrityError:
-        raise Conflict("The directory keeps a group of this name already.") from None
+        raise Conflict(say("The directory keeps a group of this name already.")) from None
     data = {"group": group.pk, "source": DIRECTORY, "from": None, "to": "kept"}
     audit.append("group.provisioned", actor=None, subject=group, data=data, now=now)
     return group
@@ -102,7 +105,7 @@ def replace_members(group: Group, wanted: Collection[User], *, now: datetime) ->
 @transaction.atomic
 def confirm_held(change: HeldChange, *, actor: User, now: datetime) -> int:
     """Take out those who were left out and are members still; return how many. Admins only."""
-    refuse_if(not actor.is_admin, "Only an admin may do this.")
+    refuse_if(not actor.is_admin, say("Only an admin may do this."))
     kept = DirectoryGroup.objects.select_for_update(no_key=True).filter(group=change.group_id)
     list(kept)
     closed = _close(change.group, State.CONFIRMED, actor, now, pk=change.pk)
@@ -120,7 +123,7 @@ def confirm_held(change: HeldChange, *, actor: User, now: datetime) -> int:
 @transaction.atomic
 def dismiss_held(change: HeldChange, *, actor: User, now: datetime) -> None:
     """Keep them in, and have the directory put right. The same list again is refused without another mail. Admins only."""
-    refuse_if(not actor.is_admin, "Only an admin may do this.")
+    refuse_if(not actor.is_admin, say("Only an admin may do this."))
     closed = _close(change.group, State.DISMISSED, actor, now, pk=change.pk)
     if not closed:
         raise conflict_over_held(change)
@@ -158,9 +161,10 @@ def tell_regrouped(
 
 def conflict_over_held(change: HeldChange) -> Conflict:
     row = HeldChange.objects.select_related("closed_by").get(pk=change.pk)
-    by = f" by {row.closed_by}" if row.closed_by else ""
-    said = {State.CONFIRMED: "confirmed", State.DISMISSED: "dismissed"}.get(State(row.state), "over")
-    return Conflict(f"The change was {said}{by} on {in_words(row.closed_at)}." if row.closed_at else "The change was changed meanwhile.")
+    said = {State.CONFIRMED: say("confirmed"), State.DISMISSED: say("dismissed")}.get(State(row.state), say("over"))
+    if row.closed_at is None:
+        return Conflict(say("The change was changed meanwhile."))
+    return Conflict(was_done(say("The change"), said, row.closed_by, row.closed_at))
 
 
 def _hold(group: Group) -> DirectoryGroup:

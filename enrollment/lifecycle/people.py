@@ -23,13 +23,14 @@ from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.lifecycle.withdrawals import tell_withdrawn, withdraw
 from enrollment.models import AccessRequest, BrowserSession, Device, Grant, IdentityProof, Membership, User
+from enrollment.sentences import say
 from enrollment.signals import nudge
 from enrollment.texts import shown
 
 SOURCE = "oidc"
 MOST_GROUPS = 500
 LONGEST_GROUP = 150
-BY_HAND = "The account was disabled here, by an admin: only an admin of this portal enables it again."
+BY_HAND = say("The account was disabled here, by an admin: only an admin of this portal enables it again.")
 
 
 @transaction.atomic
@@ -54,7 +55,7 @@ def sign_in(  # noqa: PLR0913 - one argument for each thing a token says
     `browser`: the number that an earlier sign-in here returned.
     """
     locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    refuse_if(not locked.is_active, "The account is disabled. Ask an admin.")
+    refuse_if(not locked.is_active, say("The account is disabled. Ask an admin."))
     sessions.insist_on_no_later_logout(user.subject, sid[:255], issued_at or now)
     here = sessions.browser_of(user, browser, sid, now)
     user.name, user.email = shown(name)[:150], shown(email)[:254]
@@ -101,7 +102,7 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
         User.objects.filter(pk=user.pk).update(disabled_by_source="")
     user.refresh_from_db()
     if not was_active and not takes_over and not (leaves and _has_something_left(user, now)):
-        raise conflict_told(user, "The account", {"user.disabled": "disabled"})
+        raise conflict_told(user, say("The account"), {"user.disabled": say("disabled")})
     peps = peps_of_user(user)
     _end_sessions(user, now)
     retired = retire_all(user, actor=actor, now=now) if leaves else []  # devices before requests, as retiring one does
@@ -112,7 +113,7 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     state = {"from": "active" if was_active else "disabled", "to": "disabled"}
     data = {"user": user.pk, "leaves": leaves, "source": source, **state, "ends_proofs": True}
     audit.append("user.disabled", actor=actor, subject=user, data=data, now=now)
-    tell_withdrawn(withdrawn, actor=actor, why="the account was disabled", now=now)
+    tell_withdrawn(withdrawn, actor=actor, why=say("the account was disabled"), now=now)
     tell_revoked(ended, actor=actor, now=now)
     tell_ended(lent, actor=actor, why="left", now=now)
     tell_retired(retired, actor=actor, why="left", now=now)
@@ -126,7 +127,7 @@ def enable_user(user: User, *, actor: User | None, now: datetime, source: str = 
     before = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     refuse_if(bool(source) and not before.is_active and before.disabled_by_source != source, BY_HAND)
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True, left_at=None, disabled_by_source="") != 1:
-        raise conflict_told(user, "The account", {"user.enabled": "enabled"})
+        raise conflict_told(user, say("The account"), {"user.enabled": say("enabled")})
     user.refresh_from_db()
     data = {"user": user.pk, "source": source, "from": "disabled", "to": "active"}
     audit.append("user.enabled", actor=actor, subject=user, data=data, now=now)
@@ -177,4 +178,4 @@ def _end_sessions(user: User, now: datetime) -> None:
 
 def _insist_on_admin(actor: User | None) -> None:
     if actor is not None and not actor.is_admin:
-        raise Refused("Only an admin may do this.")
+        raise Refused(say("Only an admin may do this."))

@@ -16,11 +16,12 @@ from django.db.models import Q, QuerySet
 from enrollment import audit, notices
 from enrollment.lifecycle import sessions
 from enrollment.models import AuditEvent, BrowserSession
+from enrollment.sentences import say
 
 FIRST_RETRY = timedelta(minutes=2)  # longer than the slowest answer takes, so that no token is on its way still
 LONGEST_RETRY = timedelta(minutes=30)
 QUIET = timedelta(hours=1)
-REFUSED = "the provider no longer stands by this sign-in"
+REFUSED = say("the provider no longer stands by this sign-in")
 
 
 def keep_refresh_token(browser: BrowserSession, sealed: str, *, now: datetime) -> None:

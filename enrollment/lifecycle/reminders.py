@@ -10,15 +10,16 @@ from django.db.models import Q
 from enrollment import audit, notices
 from enrollment.lifecycle.outcomes import Conflict, conflict_over_request, refuse_if
 from enrollment.models import AccessRequest, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import say
 
-NOBODY = "Nobody could answer this now, so nobody was reminded. Tell an admin."
+NOBODY = say("Nobody could answer this now, so nobody was reminded. Tell an admin.")
 
 
 @transaction.atomic
 def remind_approvers(request: AccessRequest, *, actor: User, now: datetime) -> None:
     """Mail everybody who could answer now. A Conflict says from when on it can be done again."""
-    refuse_if(actor.pk != request.requester_id, "Only whoever asked can have the approvers reminded.")
+    refuse_if(actor.pk != request.requester_id, say("Only whoever asked can have the approvers reminded."))
     waiting = AccessRequest.objects.filter(pk=request.pk, state=AccessRequest.State.PENDING, answer_by__gt=now)
     quiet = Q(reminded_at=None) | Q(reminded_at__lte=now - notices.REMIND_EVERY)
     if waiting.filter(quiet).update(reminded_at=now) != 1:
@@ -32,4 +33,6 @@ def remind_approvers(request: AccessRequest, *, actor: User, now: datetime) -> N
 
 def _too_early(last: datetime) -> Conflict:
     again = in_words(last + notices.REMIND_EVERY)
-    return Conflict(f"They were reminded on {in_words(last)} already. You can have them reminded again on {again}.")
+    return Conflict(
+        say("They were reminded on {last} already. You can have them reminded again on {again}.", last=in_words(last), again=again)
+    )

@@ -13,9 +13,10 @@ from enrollment.lifecycle.outcomes import Refused, conflict_over_request, refuse
 from enrollment.lifecycle.withdrawals import close
 from enrollment.lifecycle.words import TICKET_LENGTH, clean_line, clean_text
 from enrollment.models import AccessRequest, Device, Grant, RequestedDevice, Resource, User
+from enrollment.sentences import say
 
 State = AccessRequest.State
-WAITS_ALREADY = "You have asked for this with one of these devices already; that request waits for an answer."
+WAITS_ALREADY = say("You have asked for this with one of these devices already; that request waits for an answer.")
 
 
 def request_access(  # noqa: PLR0913 - one argument for each thing the form says
@@ -32,7 +33,7 @@ def request_access(  # noqa: PLR0913 - one argument for each thing the form says
 ) -> AccessRequest:
     """Open a request under the current terms, and tell those who may answer. Refused with every reason at once."""
     reason, ticket = clean_question(devices=devices, seconds=seconds, reason=reason, ticket=ticket)
-    refuse_if(starts_at is not None and starts_at.utcoffset() is None, "The start needs a time zone.")
+    refuse_if(starts_at is not None and starts_at.utcoffset() is None, say("The start needs a time zone."))
     try:
         with transaction.atomic():
             User.objects.select_for_update(no_key=True).get(pk=requester.pk)
@@ -47,15 +48,15 @@ def clean_question(*, devices: Sequence[Device], seconds: int, reason: str, tick
     """Return the reason and the ticket tidied, or refuse what no terms could allow."""
     reason = clean_text(reason, "reason", required=True)
     ticket = clean_line(ticket, "ticket", longest=TICKET_LENGTH)
-    refuse_if(not devices, "Choose at least one device.", field="devices")
-    refuse_if(type(seconds) is not int, "Say for how long, in whole seconds.", field="duration")
+    refuse_if(not devices, say("Choose at least one device."), field="devices")
+    refuse_if(type(seconds) is not int, say("Say for how long, in whole seconds."), field="duration")
     return reason, ticket
 
 
 @transaction.atomic
 def cancel_request(request: AccessRequest, *, actor: User, now: datetime) -> None:
     """Take it back. Only whoever asked can."""
-    refuse_if(actor.pk != request.requester_id, "Only whoever asked can take a request back.")
+    refuse_if(actor.pk != request.requester_id, say("Only whoever asked can take a request back."))
     if not close(request, State.CANCELLED, by=actor, now=now):
         raise conflict_over_request(request, now)
     data = {"request": request.pk, "from": State.PENDING, "to": State.CANCELLED}
@@ -109,8 +110,11 @@ def _extension_reasons(
         return ()
     row = Grant.objects.get(pk=extends.pk)
     found = [
-        (row.user_id != requester.pk or row.resource_id != resource.pk, "Only access of your own to the same resource can be extended."),
-        (row.state not in Grant.OPEN or row.ends_at <= now, "That access has ended. Ask anew."),
-        (starts_at is not None, "An extension begins where the access ends; it takes no start of its own."),
+        (
+            row.user_id != requester.pk or row.resource_id != resource.pk,
+            say("Only access of your own to the same resource can be extended."),
+        ),
+        (row.state not in Grant.OPEN or row.ends_at <= now, say("That access has ended. Ask anew.")),
+        (starts_at is not None, say("An extension begins where the access ends; it takes no start of its own.")),
     ]
     return tuple(sentence for broken, sentence in found if broken)

@@ -21,7 +21,8 @@ from enrollment.lifecycle.reach import peps_of_resource
 from enrollment.lifecycle.withdrawals import close
 from enrollment.lifecycle.words import clean_text
 from enrollment.models import AccessRequest, Device, Grant, PolicyVersion, Review, Stage, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 State = AccessRequest.State
@@ -43,7 +44,7 @@ def approve(request: AccessRequest, *, reviewer: User, now: datetime, seconds: i
     fresh, seat = _take(request, reviewer, now)
     refuse_if(
         seconds is not None and not (type(seconds) is int and 0 < seconds <= fresh.seconds),
-        "An approver may shorten the time, never lengthen it.",
+        say("An approver may shorten the time, never lengthen it."),
     )
     devices = list(
         Device.objects.filter(pk__in=fresh.requested_devices.values("device")).exclude(state=Device.State.RETIRED).order_by("pk")
@@ -92,7 +93,7 @@ def _take(request: AccessRequest, reviewer: User, now: datetime) -> tuple[Access
         hold_delegation(holder, reviewer, now)
     stage = facts.stage_that_waits(fresh)
     if stage is None:
-        raise Refused("Nobody needs to answer this request any more.")
+        raise Refused(say("Nobody needs to answer this request any more."))
     return fresh, Seat(stage, reviewer, holder)
 
 
@@ -114,13 +115,13 @@ def _insist_on_silence(request: AccessRequest, reviewer: User, holder: int) -> N
 
 def _insist_on_eligibility(request: AccessRequest, devices: list[Device], seconds: int, now: datetime) -> None:
     """Ask again what was asked when the request was made, under the terms of then and of now."""
-    refuse_if(not devices, "None of the devices is in use any more. They must ask anew.")
+    refuse_if(not devices, say("None of the devices is in use any more. They must ask anew."))
     standing = [
         device for device in devices if device.state != Device.State.SUSPENDED
     ]  # a suspension is reversible, and decide denies meanwhile
     reasons = policy.may_ask(asking_again(request, now, devices=standing, seconds=seconds), now)
     if request.extends and request.extends.state == Grant.State.REVOKED:
-        reasons += ("The access that this would extend was revoked. They must ask anew.",)
+        reasons += (say("The access that this would extend was revoked. They must ask anew."),)
     if reasons:
         raise Refused(*reasons)
 

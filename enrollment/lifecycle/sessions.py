@@ -18,6 +18,7 @@ from enrollment import audit
 from enrollment.lifecycle.outcomes import Refused, refuse_if
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.models import BrowserSession, IdentityProof, LogoutToken, User
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 KEPT = timedelta(hours=1)  # a sign-in that takes longer is refused for its age
@@ -41,7 +42,8 @@ def insist_on_no_later_logout(subject: str, sid: str, issued_at: datetime) -> No
     later = Q(sid="", subject=subject, issued_at__gte=issued_at)
     named = (later | Q(sid=sid)) if sid else later
     refuse_if(
-        LogoutToken.objects.filter(named).exists(), "You were signed out at the identity provider while you signed in here. Sign in again."
+        LogoutToken.objects.filter(named).exists(),
+        say("You were signed out at the identity provider while you signed in here. Sign in again."),
     )
 
 

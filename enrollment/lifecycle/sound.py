@@ -18,13 +18,18 @@ from enrollment import keys, ssh_keys, targets
 from enrollment.lifecycle.device_keys import is_private_half
 from enrollment.lifecycle.outcomes import Refused
 from enrollment.models import AccessPolicy, DeviceKey, Pep, Placement, Resource, ResourcePort
+from enrollment.sentences import joined, say
 from enrollment.texts import is_plain, same_name
 
 FAMILIES = (4, 6)
-UNPRINTABLE = "It has characters in it that do not print. Use letters, digits and blanks."
-SAME_NAME = "There is one of this name already, but for capital letters."
-ENDPOINT = "This is where a PEP is reached from outside, not a host behind one."
-LEADS_THERE = "{} leads to this address: it is a host behind a PEP."
+UNPRINTABLE = say("It has characters in it that do not print. Use letters, digits and blanks.")
+SAME_NAME = say("There is one of this name already, but for capital letters.")
+ENDPOINT = say("This is where a PEP is reached from outside, not a host behind one.")
+
+
+def leads_there(resource: Resource) -> str:
+    """Say why an address is none of a PEP's own."""
+    return say("{resource} leads to this address: it is a host behind a PEP.", resource=resource)
 
 
 def insist_on_sound(obj: models.Model) -> None:
@@ -37,7 +42,7 @@ def insist_on_sound(obj: models.Model) -> None:
         (ResourcePort, lambda port: _ways(port.resource)),
         (Placement, _placement),
     ]
-    reasons = [f"{obj}: {reason}" for kind, check in checks if isinstance(obj, kind) for reason in check(obj)]
+    reasons = [joined([str(obj), reason], by=": ") for kind, check in checks if isinstance(obj, kind) for reason in check(obj)]
     if reasons:
         raise Refused(*reasons)
 
@@ -110,7 +115,7 @@ def _pep(pep: Pep) -> Iterator[str]:
         yield str(bad)
     resource = leading_to(pep.endpoint_host) or leading_to(pep.ssh_host)
     if resource:
-        yield LEADS_THERE.format(resource)
+        yield leads_there(resource)
 
 
 def _placement(placement: Placement) -> Iterator[str]:
@@ -138,4 +143,4 @@ def _ways(resource: Resource) -> Iterator[str]:
             for name, port in ways_of_others(placement.pep, field, target, resource) if target else ():
                 both = targets.overlapping(ports, [port])
                 if both:
-                    yield f"{name} leads there already, on {both}."
+                    yield say("{name} leads there already, on {both}.", name=name, both=both)

@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models.devices import Device
 from enrollment.models.estate import PolicyVersion, Resource, Stage
+from enrollment.sentences import joined, say, spoken
 
 
 class AccessRequest(models.Model):
@@ -82,7 +82,7 @@ class RequestedDevice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.device} for {self.resource}"
+        return spoken(say("{device} for {resource}", device=self.device, resource=self.resource))
 
 
 class ReviewQuerySet(models.QuerySet["Review"]):
@@ -139,21 +139,21 @@ class Review(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.who}: {self.finding}"
+        return joined([self.who, self.finding], ": ")
 
     @property
     def finding(self) -> str:
         """Return what was said. Emergency access passes no stage: its review says whether it was justified."""
         if self.stage_id is not None:
-            return self.get_verdict_display()
-        return gettext("found justified") if self.verdict == self.Verdict.APPROVE else gettext("found not justified")
+            return say("approved") if self.verdict == self.Verdict.APPROVE else say("denied")
+        return say("found justified") if self.verdict == self.Verdict.APPROVE else say("found not justified")
 
     @property
     def who(self) -> str:
         """Return who answered, and in whose stead if not their own."""
         if self.on_behalf_of is None:
             return str(self.reviewer)
-        return gettext("%(person)s in the stead of %(other)s") % {"person": self.reviewer, "other": self.on_behalf_of}
+        return say("{person} in the stead of {other}", person=self.reviewer, other=self.on_behalf_of)
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -228,4 +228,5 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user}: {self.resource} until {self.ends_at:%Y-%m-%d %H:%M:%SZ}"
+        end = f"{self.ends_at:%Y-%m-%d %H:%M:%SZ}"
+        return spoken(say("{user}: {resource} until {end}", user=self.user, resource=self.resource, end=end))

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.sentences import say, spoken
+
 
 class DelegationQuerySet(models.QuerySet["Delegation"]):
     """Which delegations."""
@@ -57,4 +59,5 @@ class Delegation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.delegate} for {self.delegator} until {self.ends_at:%Y-%m-%d %H:%M:%SZ}"
+        end = f"{self.ends_at:%Y-%m-%d %H:%M:%SZ}"
+        return spoken(say("{delegate} for {delegator} until {end}", delegate=self.delegate, delegator=self.delegator, end=end))

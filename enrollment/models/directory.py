@@ -74,4 +74,4 @@ class HeldChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.group} on {self.created_at:%Y-%m-%d %H:%M:%SZ}"
+        return f"{self.group}, {self.created_at:%Y-%m-%d %H:%M:%SZ}"

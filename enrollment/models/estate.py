@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.sentences import say, spoken
+
 slug_validator = RegexValidator(
     r"\A[a-z][a-z0-9-]{0,30}\Z",
     _("Use a-z, 0-9 and -, begin with a letter, 31 characters at most: it becomes the name of a set in the firewall."),
@@ -133,7 +135,7 @@ class Stage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.need} of {self.group}"
+        return spoken(say("{need} of {group}", need=self.need, group=self.group))
 
 
 class Resource(models.Model):
@@ -202,4 +204,4 @@ class Placement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.resource} on {self.pep}"
+        return spoken(say("{resource} on {pep}", resource=self.resource, pep=self.pep))

@@ -65,4 +65,4 @@ class AuditCheck(models.Model):
         indexes: ClassVar = [models.Index(fields=["-at", "-id"], name="audit_check_latest")]
 
     def __str__(self) -> str:
-        return f"{self.seq} at {self.at:%Y-%m-%d %H:%M:%SZ}"
+        return f"{self.seq}, {self.at:%Y-%m-%d %H:%M:%SZ}"

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.sentences import say, spoken
+
 
 def username_for(issuer: str, subject: str) -> str:
     """Return a stable, opaque name for (issuer, subject): neither e-mail nor preferred_username may identify (O4)."""
@@ -57,7 +59,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email or f"user {self.pk}"
+        return self.name or self.email or say("user {pk}", pk=self.pk)
 
     def get_full_name(self) -> str:
         """Return what the admin greets with."""
@@ -85,7 +87,7 @@ class Membership(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["user", "group"], name="membership_once")]
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.group}"
+        return spoken(say("{user} in {group}", user=self.user, group=self.group))
 
 
 class IdentityProof(models.Model):
@@ -106,4 +108,4 @@ class IdentityProof(models.Model):
         indexes: ClassVar = [models.Index(fields=["user", "-auth_time"], name="proof_latest")]
 
     def __str__(self) -> str:
-        return f"{self.user} at {self.auth_time:%Y-%m-%d %H:%M:%SZ}"
+        return f"{self.user}, {self.auth_time:%Y-%m-%d %H:%M:%SZ}"

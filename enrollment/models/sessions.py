@@ -46,7 +46,7 @@ class BrowserSession(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} since {self.began_at:%Y-%m-%d %H:%M:%SZ}"
+        return f"{self.user}, {self.began_at:%Y-%m-%d %H:%M:%SZ}"
 
 
 class LogoutToken(models.Model):

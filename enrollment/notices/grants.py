@@ -6,10 +6,11 @@ from collections.abc import Collection
 from datetime import datetime
 
 from enrollment import facts
+from enrollment.durations import seconds_in_words
 from enrollment.models import Grant, Review, User
+from enrollment.moments import in_words
 from enrollment.notices.outbox import Words, write
 from enrollment.notices.requests import lead_to_reason, thread_of
-from enrollment.policy import in_words, seconds_in_words
 
 NOT_YOU = "If this was not you, report the device lost on its page, which cuts it off at once, and tell an admin."
 

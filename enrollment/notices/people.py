@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enrollment import keys
 from enrollment.models import Delegation, Device, User
+from enrollment.moments import in_words
 from enrollment.notices.grants import NOT_YOU
 from enrollment.notices.outbox import Words, write
-from enrollment.policy import in_words
 
 NOT_YOU_YET = "If this was not you, retire it on its page, and tell an admin."
 NOT_EXPECTED = "If you did not expect this, ask an admin."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from enrollment import facts
+from enrollment.durations import seconds_in_words
 from enrollment.models import AccessRequest, Notice, User
+from enrollment.moments import in_words
 from enrollment.notices.outbox import Words, write
-from enrollment.policy import in_words, seconds_in_words
 
 WAITS, REMINDS = "request.waits", "request.reminded"
 

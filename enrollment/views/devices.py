@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from enrollment import clock, lifecycle
 from enrollment.models import Device, Grant
+from enrollment.sentences import say
 from enrollment.views.configs import client_file
 from enrollment.views.held import Held, held_back
 from enrollment.views.outcomes import SignedIn, answers_conflicts
@@ -80,7 +81,7 @@ def _not_confirmed_gone(device: Device) -> tuple[str, ...]:
 @answers_conflicts
 def device_retire(request: SignedIn, pk: int) -> HttpResponse:
     return _carried_out(
-        request, pk, lifecycle.retire_device, "retired by its owner", _("%(device)s is retired. Its key will never be accepted again.")
+        request, pk, lifecycle.retire_device, say("retired by its owner"), _("%(device)s is retired. Its key will never be accepted again.")
     )
 
 
@@ -93,7 +94,7 @@ def device_lost(request: SignedIn, pk: int) -> HttpResponse:
         request,
         pk,
         lifecycle.report_lost,
-        "reported lost by its owner",
+        say("reported lost by its owner"),
         _("%(device)s is reported lost: its access is being taken away everywhere now."),
     )
 
@@ -107,7 +108,7 @@ def device_suspend(request: SignedIn, pk: int) -> HttpResponse:
         request,
         pk,
         lifecycle.suspend_device,
-        "suspended by its owner",
+        say("suspended by its owner"),
         _("%(device)s is suspended: its access is being taken away everywhere now."),
     )
 
@@ -118,7 +119,7 @@ def device_suspend(request: SignedIn, pk: int) -> HttpResponse:
 def device_resume(request: SignedIn, pk: int) -> HttpResponse:
     """Let it back in. Whether its owner may is for the verb to say: an admin's suspension stays, and a lost device needs a new key."""
     return _carried_out(
-        request, pk, lifecycle.resume_device, "resumed by its owner", _("%(device)s may connect again, where it still has access.")
+        request, pk, lifecycle.resume_device, say("resumed by its owner"), _("%(device)s may connect again, where it still has access.")
     )
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from enrollment import clock, facts, lifecycle, notices
 from enrollment.forms import EndForm
 from enrollment.models import AccessRequest
+from enrollment.sentences import say
 from enrollment.views import standing, timeline
 from enrollment.views.outcomes import SignedIn, answers_conflicts
 
@@ -85,6 +86,6 @@ def grant_end(request: SignedIn, pk: int) -> HttpResponse:
     grant = get_object_or_404(request.user.grants, pk=pk)
     form = EndForm(request.POST)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""
-    lifecycle.revoke(grant, actor=request.user, reason=reason or "ended by its owner", now=clock.of(request))
+    lifecycle.revoke(grant, actor=request.user, reason=reason or say("ended by its owner"), now=clock.of(request))
     messages.success(request, _("Access is ended. It is confirmed below once every gateway has been read back."))
     return redirect("request", pk=grant.request_id)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from enrollment import facts
 from enrollment.models import AccessRequest, Grant, Review, User
+from enrollment.sentences import joined, recalled
 from enrollment.views.held import NOTHING, Held, Look, looks
 
 WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
@@ -108,7 +109,7 @@ def of_grant(grant: Grant, look: Look, now: datetime) -> Standing:
 def _live(grant: Grant, rows: Rows, *, is_held: bool) -> Standing:
     in_force = [row for row in rows if row.state == IN_FORCE]
     wanted = [row for row in rows if row.state == WANTED]
-    errors = tuple(dict.fromkeys(f"{row.pep}: {row.error}" for row in rows if row.error))
+    errors = tuple(dict.fromkeys(joined([str(row.pep), recalled(row.error)], ": ") for row in rows if row.error))
     since = max((row.in_force_at for row in in_force if row.in_force_at), default=None)
     if in_force and not wanted:
         return Standing("in force", "good", since, peps=_names(in_force), errors=errors)
@@ -126,7 +127,7 @@ def _ended(grant: Grant, rows: Rows) -> Standing:
     kind = "revoked" if grant.state == Grant.State.REVOKED else "expired"
     by, says = _ended_by(grant)
     unconfirmed = [row for row in rows if row.state != GONE]
-    errors = tuple(dict.fromkeys(f"{row.pep}: {row.error}" for row in unconfirmed if row.error))
+    errors = tuple(dict.fromkeys(joined([str(row.pep), recalled(row.error)], ": ") for row in unconfirmed if row.error))
     if unconfirmed:
         latest = max((row.until for row in unconfirmed if row.until), default=None)
         return Standing(
@@ -147,7 +148,7 @@ def _ended_by(grant: Grant) -> tuple[str, str]:
     """Return who revoked it and why; nothing where its owner ended it, or time did."""
     if grant.state != Grant.State.REVOKED or grant.ended_by_id == grant.user_id:
         return "", ""
-    return str(grant.ended_by or _("The portal")), grant.end_reason
+    return (str(grant.ended_by), grant.end_reason) if grant.ended_by else (_("The portal"), recalled(grant.end_reason))
 
 
 def of_request(request: AccessRequest, now: datetime, groups: tuple[str, ...] = (), *, is_orphan: bool = False) -> Standing:

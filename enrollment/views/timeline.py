@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from enrollment.models import AccessRequest, Grant
+from enrollment.sentences import recalled
 from enrollment.templatetags.times import duration
 from enrollment.views.standing import of_request
 
@@ -80,7 +81,8 @@ def _end(grant: Grant, now: datetime) -> list[Step]:
     if grant.state == Grant.State.REVOKED and grant.ended_at:
         by_owner = grant.ended_by_id == grant.user_id
         words = _("You ended it") if by_owner else _("%(person)s ended it") % {"person": grant.ended_by or _("The portal")}
-        return [Step(grant.ended_at, words, says="" if by_owner else grant.end_reason)]
+        reason = grant.end_reason if grant.ended_by else recalled(grant.end_reason)  # nobody's: words of ours
+        return [Step(grant.ended_at, words, says="" if by_owner else reason)]
     if grant.ends_at <= now:
         return [Step(grant.ends_at, _("Time was up"))]
     return [Step(grant.ends_at, _("It will end by itself, even if every server of ours is down by then"), "waiting")]

@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from enrollment import clock, lifecycle
+from enrollment.sentences import say
 from enrollment.step_up import BROWSER_SESSION_KEY, KEPT_KEY
 from portal.oidc.arrival import arrive
 from portal.oidc.flow import ID_TOKEN_SESSION_KEY, CarefulSession
@@ -92,11 +93,11 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         if isinstance(exception, SignInRefused):
             sentence, hint = exception.sentence, exception.hint
         elif exception is None and "error" in request.GET:
-            sentence, hint = "The identity provider refused this sign-in.", f"error {request.GET['error'][:100]!r}"
+            sentence, hint = say("The identity provider refused this sign-in."), f"error {request.GET['error'][:100]!r}"
         elif exception is None:
-            sentence, hint = "This sign-in was not started here, or it took too long. Start again.", "unknown or expired state"
+            sentence, hint = say("This sign-in was not started here, or it took too long. Start again."), "unknown or expired state"
         else:
-            sentence, hint = "Signing in did not work. Try again.", type(exception).__name__
+            sentence, hint = say("Signing in did not work. Try again."), type(exception).__name__
         logger.warning("Sign-in refused: %s (%s)", sentence, hint)
         if extra_context is not None:
             extra_context["sentence"] = sentence

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from enrollment import lifecycle
 from enrollment.models import BrowserSession, User
+from enrollment.sentences import joined, say
 from portal.oidc.claims import Expected, Identity, identify, is_mfa
 from portal.oidc.probe import refresh_token_in
 from portal.oidc.refusal import SignInRefused
@@ -33,7 +34,9 @@ def arrive(login: SocialLogin, *, browser: int | None, now: datetime) -> User:
     with transaction.atomic():
         user = _account(identity)
         if not user.is_active:
-            raise SignInRefused("Your account here is disabled. Ask an administrator of this portal.", hint=f"user {user.pk} is not active")
+            raise SignInRefused(
+                say("Your account here is disabled. Ask an administrator of this portal."), hint=f"user {user.pk} is not active"
+            )
         login.browser = _take_over(user, identity, browser, now)
         if settings.OIDC_PROBE_SECONDS and (token := refresh_token_in(login.refresh_token)):
             lifecycle.keep_refresh_token(login.browser, seal(token), now=now)
@@ -59,7 +62,7 @@ def _take_over(user: User, identity: Identity, browser: int | None, now: datetim
             now=now,
         )
     except lifecycle.Refused as refused:
-        raise SignInRefused(" ".join(refused.reasons), hint=f"user {user.pk}") from refused
+        raise SignInRefused(joined(refused.reasons), hint=f"user {user.pk}") from refused
 
 
 def _account(identity: Identity) -> User:

@@ -16,6 +16,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from enrollment.sentences import say
 from portal.oidc.refusal import SignInRefused
 
 SKEW_SECONDS = 120  # clocks of two organisations
@@ -84,7 +85,7 @@ def insist_on_same_person(id_token: Claims, expected: Expected, subject: str) ->
     """
     _check_parties(id_token, expected)
     if _subject(id_token, None) != subject:
-        raise SignInRefused("The identity provider answered about another person than the one who signed in.", hint="sub is another")
+        raise SignInRefused(say("The identity provider answered about another person than the one who signed in."), hint="sub is another")
 
 
 def is_mfa(identity: Identity, *, acr: Collection[str], amr: Collection[str]) -> bool:
@@ -95,49 +96,49 @@ def is_mfa(identity: Identity, *, acr: Collection[str], amr: Collection[str]) ->
 def _check_parties(token: Claims, expected: Expected) -> None:
     if token.get("iss") != expected.issuer:
         raise SignInRefused(
-            "The answer came from another identity provider than the one this portal trusts.", hint=f"iss {token.get('iss')!r}"
+            say("The answer came from another identity provider than the one this portal trusts."), hint=f"iss {token.get('iss')!r}"
         )
     audience = token.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if expected.client_id not in audiences:
-        raise SignInRefused("The identity provider's answer is meant for another application.", hint=f"aud {audience!r}")
+        raise SignInRefused(say("The identity provider's answer is meant for another application."), hint=f"aud {audience!r}")
     # With several audiences, azp says which of them may use the token.
     if token.get("azp", expected.client_id if len(audiences) == 1 else None) != expected.client_id:
-        raise SignInRefused("The identity provider's answer was issued to another application.", hint=f"azp {token.get('azp')!r}")
+        raise SignInRefused(say("The identity provider's answer was issued to another application."), hint=f"azp {token.get('azp')!r}")
 
 
 def _check_nonce(token: Claims, expected: Expected) -> None:
     nonce = token.get("nonce")
     if not expected.nonce or not isinstance(nonce, str) or not compare_digest(nonce.encode(), expected.nonce.encode()):
-        raise SignInRefused("The identity provider's answer does not belong to this sign-in.", hint="nonce missing or different")
+        raise SignInRefused(say("The identity provider's answer does not belong to this sign-in."), hint="nonce missing or different")
 
 
 def _check_times(token: Claims, now: datetime) -> None:
     at = now.timestamp()
     if _instant(token, "exp") <= at - SKEW_SECONDS:
-        raise SignInRefused("The identity provider's answer has expired.", hint=f"exp {token['exp']}, now {at:.0f}")
+        raise SignInRefused(say("The identity provider's answer has expired."), hint=f"exp {token['exp']}, now {at:.0f}")
     if not at - FRESH_SECONDS <= _instant(token, "iat") <= at + SKEW_SECONDS:
         raise SignInRefused(
-            "The identity provider's clock and this portal's differ too much, or its answer is old.",
+            say("The identity provider's clock and this portal's differ too much, or its answer is old."),
             hint=f"iat {token['iat']}, now {at:.0f}",
         )
     if "nbf" in token and _instant(token, "nbf") > at + SKEW_SECONDS:
-        raise SignInRefused("The identity provider's answer is not valid yet.", hint=f"nbf {token['nbf']}, now {at:.0f}")
+        raise SignInRefused(say("The identity provider's answer is not valid yet."), hint=f"nbf {token['nbf']}, now {at:.0f}")
 
 
 def _instant(token: Claims, name: str) -> float:
     value = token.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**40:
-        raise SignInRefused("The identity provider's answer lacks a time we need.", hint=f"{name} {value!r}")
+        raise SignInRefused(say("The identity provider's answer lacks a time we need."), hint=f"{name} {value!r}")
     return value
 
 
 def _subject(token: Claims, userinfo: Claims | None) -> str:
     subject = token.get("sub")
     if not isinstance(subject, str) or not subject or len(subject) > LONGEST or not subject.isprintable():
-        raise SignInRefused("The identity provider did not say who you are.", hint=f"sub {str(subject)[:64]!r}")
+        raise SignInRefused(say("The identity provider did not say who you are."), hint=f"sub {str(subject)[:64]!r}")
     if userinfo is not None and userinfo.get("sub") != subject:
-        raise SignInRefused("The identity provider named two different people.", hint="sub of userinfo is not the id_token's")
+        raise SignInRefused(say("The identity provider named two different people."), hint="sub of userinfo is not the id_token's")
     return subject
 
 
@@ -146,10 +147,12 @@ def _auth_time(token: Claims, expected: Expected, now: datetime) -> datetime | N
         return _without_auth_time(token, expected, now)
     when, max_age = _instant(token, "auth_time"), expected.max_age
     if when > now.timestamp() + SKEW_SECONDS or (max_age is not None and when < now.timestamp() - max_age - SKEW_SECONDS):
-        raise SignInRefused("You proved who you are too long ago. Sign in at your identity provider again.", hint=f"auth_time {when:.0f}")
+        raise SignInRefused(
+            say("You proved who you are too long ago. Sign in at your identity provider again."), hint=f"auth_time {when:.0f}"
+        )
     if expected.asked_at is not None and when < expected.asked_at - SKEW_SECONDS:
         raise SignInRefused(
-            "Your identity provider let you through without asking you anew who you are. Sign out there, then sign in again.",
+            say("Your identity provider let you through without asking you anew who you are. Sign out there, then sign in again."),
             hint=f"auth_time {when:.0f}, asked for a new one at {expected.asked_at:.0f}",
         )
     return min(datetime.fromtimestamp(when, UTC), now)
@@ -158,13 +161,13 @@ def _auth_time(token: Claims, expected: Expected, now: datetime) -> datetime | N
 def _without_auth_time(token: Claims, expected: Expected, now: datetime) -> datetime | None:
     if expected.max_age is not None:
         raise SignInRefused(
-            "The identity provider did not say when you last proved who you are.", hint="auth_time missing, though max_age was sent"
+            say("The identity provider did not say when you last proved who you are."), hint="auth_time missing, though max_age was sent"
         )
     if expected.asked_at is None:
         return None
     if expected.sends_auth_time:
         raise SignInRefused(
-            "The identity provider did not say when you proved who you are, so it cannot count as just now.",
+            say("The identity provider did not say when you proved who you are, so it cannot count as just now."),
             hint="auth_time missing; if this provider never sends it, docs/running.md says what LYCHGATE_OIDC_SENDS_AUTH_TIME=no means",
         )
     return min(datetime.fromtimestamp(_instant(token, "iat"), UTC), now)
@@ -175,10 +178,13 @@ def _groups(said: Claims, claim: str) -> tuple[str, ...] | None:
         return None
     groups = said[claim]
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise SignInRefused("The identity provider's list of your groups cannot be read.", hint=f"{claim} is {type(groups).__name__}")
+        raise SignInRefused(say("The identity provider's list of your groups cannot be read."), hint=f"{claim} is {type(groups).__name__}")
     if len(groups) > MOST_GROUPS or any(not 0 < len(group) <= LONGEST_GROUP or not group.isprintable() for group in groups):
         raise SignInRefused(
-            f"You are in more groups than this portal accepts ({MOST_GROUPS}), or one has a name it cannot take.",
+            say(
+                "You are in more groups than this portal accepts ({most_groups}), or one has a name it cannot take.",
+                most_groups=MOST_GROUPS,
+            ),
             hint=f"{len(groups)} in {claim}",
         )
     return tuple(sorted(set(groups)))

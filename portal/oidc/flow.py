@@ -20,6 +20,7 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import reverse
 
+from enrollment.sentences import say
 from portal.oidc.refusal import SignInRefused
 from portal.oidc.tokens import verified
 
@@ -41,7 +42,7 @@ class CarefulSession(requests.Session):
             body += part
             if len(body) > LARGEST or time.monotonic() - begun > LONGEST_SECONDS:
                 response.close()
-                raise SignInRefused("The identity provider's answer is too long, or too slow.", hint=f"{url!r}: {len(body)} bytes")
+                raise SignInRefused(say("The identity provider's answer is too long, or too slow."), hint=f"{url!r}: {len(body)} bytes")
         response._content = body  # noqa: SLF001 - what `stream=False` would have read
         return response
 
@@ -67,7 +68,9 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
         issuer = request.GET.get("iss")
         is_promised = self.openid_config.get("authorization_response_iss_parameter_supported") is True
         if issuer != settings.OIDC_ISSUER and (is_promised or issuer is not None):  # RFC 9207: the mix-up attack
-            raise SignInRefused("The answer came from another identity provider than the one this portal trusts.", hint=f"iss {issuer!r}")
+            raise SignInRefused(
+                say("The answer came from another identity provider than the one this portal trusts."), hint=f"iss {issuer!r}"
+            )
         if client.basic_auth:
             client.consumer_key, client.consumer_secret = for_basic(client.consumer_key), for_basic(client.consumer_secret)
         try:
@@ -75,7 +78,9 @@ class OIDCFlow(OpenIDConnectOAuth2Adapter):
         except SignInRefused:
             raise
         except (OAuth2Error, requests.RequestException, ValueError, KeyError, RecursionError) as error:
-            raise SignInRefused("The identity provider did not accept this sign-in. Try again.", hint=_without_tokens(error)) from error
+            raise SignInRefused(
+                say("The identity provider did not accept this sign-in. Try again."), hint=_without_tokens(error)
+            ) from error
         return data
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any) -> SocialLogin:
@@ -119,11 +124,11 @@ def fetch(url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         answer = response.json() if response.status_code == requests.codes.ok else None
     except (requests.RequestException, ValueError, RecursionError) as error:
         raise SignInRefused(
-            "The identity provider does not answer. Try again in a minute.", hint=f"{url}: {type(error).__name__}"
+            say("The identity provider does not answer. Try again in a minute."), hint=f"{url}: {type(error).__name__}"
         ) from error
     if not isinstance(answer, dict):
         raise SignInRefused(
-            "The identity provider does not answer as it should. Try again in a minute.", hint=f"{url}: {response.status_code}"
+            say("The identity provider does not answer as it should. Try again in a minute."), hint=f"{url}: {response.status_code}"
         )
     return answer
 
@@ -132,14 +137,14 @@ def checked(found: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration if it is the issuer's own, whole, and https where that is asked for."""
     if found.get("issuer") != settings.OIDC_ISSUER:
         raise SignInRefused(
-            "The identity provider is not the one this portal trusts.",
+            say("The identity provider is not the one this portal trusts."),
             hint=f"LYCHGATE_OIDC_ISSUER is {settings.OIDC_ISSUER!r}, its configuration says {found.get('issuer')!r}",
         )
     schemes = {"https"} if settings.OIDC_ISSUER.startswith("https://") else {"https", "http"}
     endpoints = [*NEEDED, *(name for name in ("userinfo_endpoint", "end_session_endpoint") if name in found)]
     wrong = [name for name in endpoints if not isinstance(found.get(name), str) or urlsplit(found[name]).scheme not in schemes]
     if wrong:
-        raise SignInRefused("The identity provider's configuration cannot be used.", hint=f"missing or not https: {', '.join(wrong)}")
+        raise SignInRefused(say("The identity provider's configuration cannot be used."), hint=f"missing or not https: {', '.join(wrong)}")
     return found
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from enforcement import transport
 from enrollment import audit, facts
 from enrollment.models import AuditEvent
-from enrollment.policy import in_words
+from enrollment.moments import in_words
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from enrollment.policy import FOREVER, RULES, Allow, Deny, decide, seconds_in_words
+from enrollment.durations import seconds_in_words
+from enrollment.policy import FOREVER, RULES, Allow, Deny, decide
 from enrollment.values import Facts, GrantFacts, Proof
 from tests.factories import HOUR, NOW, later
 

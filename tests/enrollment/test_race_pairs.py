@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from enrollment import lifecycle
 from enrollment.models import AuditHead
-from enrollment.policy import in_words
+from enrollment.moments import in_words
 from tests.factories import ADMINS, APPROVERS, HOUR, NOW, a_device, a_grant, a_key, a_pep, a_person, a_policy, a_request, a_resource, later
 from tests.races import ANSWERS, at_once, check_log, events_of, won
 

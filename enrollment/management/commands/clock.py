@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from enrollment import audit, clock, lifecycle
-from enrollment.policy import in_words, seconds_in_words
+from enrollment.durations import seconds_in_words
+from enrollment.moments import in_words
 
 
 class Command(BaseCommand):

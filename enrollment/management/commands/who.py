@@ -14,7 +14,7 @@ from enrollment import audit, clock, facts, moments
 from enrollment.enforced import Holding
 from enrollment.facts import Reach
 from enrollment.models import Resource, User
-from enrollment.policy import in_words
+from enrollment.moments import in_words
 
 
 class Command(BaseCommand):

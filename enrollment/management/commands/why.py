@@ -11,7 +11,8 @@ from django.db.models import Q
 
 from enrollment import audit, clock, facts
 from enrollment.models import Device, Resource
-from enrollment.policy import decide, in_words
+from enrollment.moments import in_words
+from enrollment.policy import decide
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.management.commands import makemessages
 
-MADE_AT = re.compile(r'^"POT-Creation-Date: .*\n', re.MULTILINE)
+NOISE = re.compile(r'^"(?:POT-Creation-Date|Report-Msgid-Bugs-To): .*\n', re.MULTILINE)
 
 
 class Command(makemessages.Command):
@@ -20,6 +20,7 @@ class Command(makemessages.Command):
 
     keywords: ClassVar[list[str]] = ["--keyword=say:1", "--keyword=counted:1,2"]
     xgettext_options = [*makemessages.Command.xgettext_options, *keywords]
+    msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]  # a guess would pass for a translation
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write the catalogues."""
@@ -27,4 +28,4 @@ class Command(makemessages.Command):
         super().handle(*args, **{**options, "ignore_patterns": leave_out, "add_location": "file", "no_wrap": True, "no_obsolete": True})
         for folder in settings.LOCALE_PATHS:
             for catalogue in Path(folder).glob("*/LC_MESSAGES/django.po"):
-                catalogue.write_text(MADE_AT.sub("", catalogue.read_text(encoding="utf-8")), encoding="utf-8")
+                catalogue.write_text(NOISE.sub("", catalogue.read_text(encoding="utf-8")), encoding="utf-8")
