@@ -6,7 +6,7 @@ import pytest
 from celery.app.routes import MapRoute
 from django.core.exceptions import ImproperlyConfigured
 
-from enforcement.tasks import sweep_due_peps
+from enforcement.tasks import sweep_due_peps, verify_log
 from enrollment.tasks import mail_due_notices, post_due_notices, remind_people
 from portal.databases import database
 from portal.environment import address, argvs, one_of, origin, secret, signing_key, truth, whole, whole_or_off, words
@@ -52,7 +52,7 @@ def test_the_provider_is_asked_about_sessions_only_where_that_is_set(monkeypatch
     monkeypatch.setenv("LYCHGATE_OIDC_PROBE_SECONDS", seconds)
     settings = runpy.run_path(str(ROOT / "portal/settings.py"))
     tasks = {entry["task"] for entry in settings["CELERY_BEAT_SCHEDULE"].values()}
-    always = {each.name for each in (sweep_due_peps, mail_due_notices, post_due_notices, remind_people)}
+    always = {each.name for each in (sweep_due_peps, verify_log, mail_due_notices, post_due_notices, remind_people)}
     assert tasks == always | more
     assert MapRoute(settings["CELERY_TASK_ROUTES"])(probe_due_sessions.name) == {"queue": "mail"}  # never before a PEP
 
