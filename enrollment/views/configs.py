@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from enrollment import clientconf, facts, platforms
 from enrollment.models import Device, Pep, User
@@ -30,7 +31,7 @@ def client_file(device: Device, private_key: str | None = None) -> ClientFile:
     if private_key is None:
         return ClientFile(text, tunnel)
     try:
-        return ClientFile(text, tunnel, clientconf.qr_svg(text), is_whole=True)
+        return ClientFile(text, tunnel, clientconf.qr_svg(text, _("QR code of your config")), is_whole=True)
     except clientconf.TooLong:
         return ClientFile(text, tunnel, is_whole=True)
 

@@ -109,6 +109,12 @@ def test_whoever_chooses_a_language_has_it_from_then_on(client):
     assert ">English<" in client.get(answer.url).text
 
 
+@pytest.mark.parametrize("sent", [{"next": "https://elsewhere.example/"}, {"next": "//elsewhere.example"}, {}])
+def test_choosing_a_language_leads_to_no_other_site(client, sent):
+    answer = client.post("/language/", {"language": "de", **sent}, headers={"referer": "https://elsewhere.example/"})
+    assert (answer.status_code, answer.url) == (302, "/")
+
+
 def test_the_answer_to_a_form_offers_no_other_language(client, alice):
     """It may hold what is shown once."""
     client.force_login(alice)
