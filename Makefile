@@ -6,7 +6,7 @@ WORKERS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check bench lock messages
+.PHONY: help demo test coverage check bench lock messages screenshots
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -41,6 +41,10 @@ messages: ## bring the catalogue of translations up to date; what is new in it i
 	@deploy/bare/prepare.sh messages
 	$(PYTHON_HERE) manage.py makemessages --locale de
 	$(PYTHON_HERE) manage.py compilemessages --locale de
+
+screenshots: ## take the pictures of every page anew, and write docs/pages.md; ARGS="home devices" takes these alone
+	@deploy/bare/prepare.sh screenshots
+	$(PYTHON_HERE) -m tests.screenshots $(ARGS)
 
 lock: ## write the locks of Python packages anew; ARGS=--upgrade takes newer versions
 	@deploy/bare/prepare.sh check

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts on a bare machine what one of our commands needs, and only that; says so; quick when it is there already.
 #
-#   deploy/bare/prepare.sh check|test|demo|bench|messages [the command's arguments]
+#   deploy/bare/prepare.sh check|test|demo|bench|messages|screenshots [the command's arguments]
 #
 # A bare machine has make and some python3. Python packages go into .venv, checked against the hashes of the locks.
 # Debian packages are installed when we are root; otherwise this says what to run, and stops only where nothing works without.
@@ -36,6 +36,9 @@ test)
     locks="requirements-dev.txt" tools="$browser $servers $node $words" node_packages="tests/providers/node" python_apart="tests/providers/canaille"
     if can_have_lab; then tools="$tools $lab $far $desktop tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
     ;;
+screenshots)
+    locks="requirements-dev.txt" tools="$browser"
+    ;;
 messages)
     locks="requirements-dev.txt" tools="$words"
     ;;
@@ -53,7 +56,7 @@ demo)
     esac
     ;;
 *)
-    echo "usage: deploy/bare/prepare.sh check|test|demo|bench|messages [arguments]" >&2
+    echo "usage: deploy/bare/prepare.sh check|test|demo|bench|messages|screenshots [arguments]" >&2
     exit 2
     ;;
 esac
