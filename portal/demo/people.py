@@ -46,7 +46,7 @@ class Theatre:
         """Sign in by the provider and return the person at the portal's home."""
         context = self.browser.new_context(base_url=self.url)
         context.set_default_timeout(PATIENCE)
-        person = Person(name, context.new_page())
+        person = Person(name, context.new_page(), self.url)
         self.people.append(person)
         person.sign_in()
         return person
@@ -61,9 +61,11 @@ class Theatre:
 class Person:
     """Somebody in front of a browser."""
 
-    def __init__(self, name: str, page: Page) -> None:
+    def __init__(self, name: str, page: Page, url: str) -> None:
         self.name = name
         self.page = page
+        self.screens: list[str] = []  # every page of the portal that they were shown, the provider's not counted
+        page.on("framenavigated", lambda frame: self.screens.append(frame.url) if frame.url.startswith(url) else None)
 
     def sign_in(self) -> None:
         """Press the portal's button, then the provider's."""
@@ -73,17 +75,24 @@ class Person:
         self.page.get_by_role("heading", name=re.compile("Hello")).wait_for()
 
     def enrol(self, device: str) -> str:
-        """Enrol with a key made in this browser; return the file as the page shows it."""
-        self.page.goto("/devices/new/")
+        """Enrol the first device, from home, with a key made in this browser; return the file as the page shows it."""
+        self.page.get_by_role("button", name="Enrol a device").click()
         self.page.get_by_label("Name").fill(device)
         self.page.get_by_role("button", name="Enrol", exact=True).click()
         config = self.page.locator("[data-config-text]")
         config.filter(has_text="Endpoint").wait_for()
         return config.inner_text()
 
+    def find(self, slug: str) -> None:
+        """Go to the form for asking by the catalogue, as somebody does who has no access to it yet."""
+        self.page.get_by_role("link", name="Resources").click()
+        self.page.locator(f"a[href='/resources/{slug}/request/']").click()
+
     def ask(self, slug: str, device: str) -> str:
         """Ask for an hour; return the address of the request's page."""
-        self.page.goto(f"/resources/{slug}/request/")
+        form = f"/resources/{slug}/request/"
+        if not self.page.url.endswith(form):
+            self.page.goto(form)
         self.page.get_by_label(device).check()
         self.page.get_by_label("Reason").fill("For the story.")
         self.page.get_by_role("button", name="Send the request").click()

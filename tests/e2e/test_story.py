@@ -10,7 +10,13 @@ from portal.demo.home import ROOT
 from tests.lab import needs_namespaces
 
 pytestmark = [needs_namespaces, pytest.mark.browser, pytest.mark.lab]
+FROM_NOTHING_TO_IN_FORCE = (
+    "alice signs in",
+    "alice enrols her laptop with a key made in her browser",
+    "alice asks for the wiki, bob approves, and her page says in force",
+)
 MUST_SHOW = (
+    *FROM_NOTHING_TO_IN_FORCE,
     "before any grant the laptop reaches nothing",
     "each stream ends within 1 s of the deadline, the control streams live on",
     "portal, worker, beat, broker and agent are killed with -9",
@@ -38,6 +44,15 @@ def test_each_step_of_the_story_holds_and_the_exit_code_says_so(played):
 def test_nothing_that_matters_is_left_out_of_the_story(played):
     told = [line["step"] for line in played[1]]
     assert [step for step in MUST_SHOW if step not in told] == []
+
+
+def test_a_newcomer_is_connected_within_four_screens_and_has_access_within_seven(played, figure):
+    steps = {line["step"]: line for line in played[1]}
+    _came, connected, has_access = (steps[step] for step in FROM_NOTHING_TO_IN_FORCE)
+    assert 0 < connected["screens_since_she_came"] <= 4  # signing in, home, the form, and the file with its code
+    assert has_access["screens_since_she_came"] <= 7  # and the catalogue, the form, and the request, which turns to "in force" by itself
+    seconds = sum(steps[step]["ms"] for step in FROM_NOTHING_TO_IN_FORCE) / 1000
+    figure("from signing in to in force, by a script, with an approver at hand", seconds, 60)
 
 
 def test_the_agent_was_among_the_killed(played):
