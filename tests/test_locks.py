@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ["requirements.txt", "requirements-headless.txt", "requirements-dev.txt", "tests/providers/canaille/requirements.txt"]
 INSTALLERS = ["pyproject.toml", "Makefile", ".ci/run", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "deploy/bare").iterdir()))]
-NODE = ["tests/providers/node/package.json", "tests/providers/node/package-lock.json"]
+NODE = ["tests/providers/node", "tests/e2e/lighthouse"]
 PIN = re.compile(r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^ ]+( ; .+)? \\$")
 
 
@@ -24,7 +24,9 @@ def entries(name):
     return [(lines[at], lines[at + 1 : end]) for at, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
 
 
-@pytest.mark.parametrize("name", [*LOCKS, *NODE, *INSTALLERS])
+@pytest.mark.parametrize(
+    "name", [*LOCKS, *(f"{folder}/{name}" for folder in NODE for name in ("package.json", "package-lock.json")), *INSTALLERS]
+)
 def test_nothing_that_installs_names_a_host(name):
     assert "://" not in read(name)
 
@@ -43,10 +45,11 @@ def test_what_is_shipped_is_what_is_tested(smaller):
     assert {first for first, _ in entries(smaller)} - tested == set()
 
 
-def test_the_lock_of_node_pins_every_package_by_version_and_hash():
-    packages = json.loads(read("tests/providers/node/package-lock.json"))["packages"]
+@pytest.mark.parametrize("folder", NODE)
+def test_the_lock_of_node_pins_every_package_by_version_and_hash(folder):
+    packages = json.loads(read(f"{folder}/package-lock.json"))["packages"]
     asked = packages.pop("")["dependencies"]
-    assert asked == json.loads(read("tests/providers/node/package.json"))["dependencies"]
+    assert asked == json.loads(read(f"{folder}/package.json"))["dependencies"]
     assert {name: packages[f"node_modules/{name}"]["version"] for name in asked} == asked
     assert [path for path, entry in packages.items() if not entry.get("integrity", "").startswith("sha512-")] == []
     assert [path for path, entry in packages.items() if "hasInstallScript" in entry] == []

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Writes the three locks anew from pyproject.toml, for every Python from 3.11 on and every architecture, and those of the
-# tests' identity providers, of Node packages where npm is there. The smaller locks bind the bigger one, so that a version is tested exactly as it
-# is shipped. No lock names a registry: whoever installs brings their own, and the hashes decide what is accepted.
+# tests' identity providers and of Lighthouse, where npm is there. The smaller locks bind the bigger one, so that a version
+# is tested exactly as it is shipped. No lock names a registry: whoever installs brings their own, and the hashes decide
+# what is accepted.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -20,13 +21,14 @@ lock requirements-dev.txt pyproject.toml --all-extras --group dev --constraint r
 lock tests/providers/canaille/requirements.txt tests/providers/canaille/requirements.in "$@"
 
 command -v npm >/dev/null || exit 0
-echo "Locking tests/providers/node/package-lock.json"
-cd tests/providers/node
-npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
-# Where makers of packages take donations is no part of what is pinned:
-node -e '
-    const fs = require("fs");
-    const lock = JSON.parse(fs.readFileSync("package-lock.json"));
-    for (const entry of Object.values(lock.packages)) delete entry.funding;
-    fs.writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n");
-'
+for folder in tests/providers/node tests/e2e/lighthouse; do
+    echo "Locking $folder/package-lock.json"
+    (cd "$folder" && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund)
+    # Where makers of packages take donations is no part of what is pinned:
+    node -e '
+        const fs = require("fs");
+        const lock = JSON.parse(fs.readFileSync(process.argv[1]));
+        for (const entry of Object.values(lock.packages)) delete entry.funding;
+        fs.writeFileSync(process.argv[1], JSON.stringify(lock, null, 2) + "\n");
+    ' "$folder/package-lock.json"
+done

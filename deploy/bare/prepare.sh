@@ -23,7 +23,7 @@ desktop="NetworkManager:network-manager dbus-daemon:dbus-daemon"
 servers="initdb:postgresql redis-check-rdb:redis-tools"
 # What collects texts to translate, and compiles catalogues:
 words="msgfmt:gettext"
-# What runs an identity provider that is not ours, and one that needs a Python of its own:
+# What runs an identity provider that is not ours, and measures pages, and one provider that needs a Python of its own:
 node="node:nodejs npm:npm" node_packages="" python_apart=""
 
 can_have_lab() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; }
@@ -35,6 +35,9 @@ check)
 test)
     locks="requirements-dev.txt" tools="$browser $servers $node $words" node_packages="tests/providers/node" python_apart="tests/providers/canaille"
     if can_have_lab; then tools="$tools $lab $far $desktop tcpdump:tcpdump"; else echo "Not root on Linux: the tests of the lab will be skipped, and said to be."; fi
+    case " $* " in
+    *" --full "*) node_packages="$node_packages tests/e2e/lighthouse" ;;
+    esac
     ;;
 screenshots)
     locks="requirements-dev.txt" tools="$browser"
