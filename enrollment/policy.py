@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from enrollment import tickets
 from enrollment.durations import seconds_in_words
 from enrollment.moments import in_words
 from enrollment.sentences import say
@@ -148,13 +149,11 @@ def may_ask(asking: Asking, now: datetime) -> tuple[str, ...]:
     """Return why this cannot be asked for; an empty tuple means go ahead."""
     if not asking.has_terms:
         return (say("Nobody can ask for this yet: its policy has no terms."),)
+    is_eligible = all(not groups or groups & asking.user_groups for groups in asking.requesters)
     found = [
         (not asking.user_is_active, say("The account is disabled. Ask an admin.")),
         (asking.resource_is_retired, say("The resource is retired.")),
-        (
-            not all(not groups or groups & asking.user_groups for groups in asking.requesters),
-            say("Only members of certain groups may ask for this."),
-        ),
+        (not is_eligible, say("Only members of certain groups may ask for this.")),
         (
             not asking.can_be_approved,
             say("Nobody can approve this: no group that must agree has enough active members besides you. Tell an admin."),
@@ -166,6 +165,7 @@ def may_ask(asking: Asking, now: datetime) -> tuple[str, ...]:
         ),
         *((device.owner_id != asking.user_id, say("Ask with devices of your own.")) for device in asking.devices),
         *_time_checks(asking, now),
+        *((not tickets.fits(shapes, asking.ticket or ""), tickets.demand(shapes)) for shapes in asking.shapes_to_judge),
     ]
     return tuple(dict.fromkeys(sentence for broken, sentence in found if broken))
 

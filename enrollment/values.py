@@ -112,6 +112,12 @@ class Asking:
     seconds: int | None = None
     starts_at: datetime | None = None
     devices: tuple[DeviceFacts, ...] = field(default=())
+    ticket_shapes: tuple[str, ...] = ()  # of each version that wants a ticket
+    ticket: str | None = None  # None: nobody has had the chance to give one yet
+
+    @property
+    def shapes_to_judge(self) -> tuple[str, ...]:
+        return self.ticket_shapes if self.ticket is not None else ()
 
     @property
     def seconds_left(self) -> int:

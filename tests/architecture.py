@@ -34,7 +34,8 @@ DEMO_DOORS = ("portal.management.commands.demo", "portal.management.commands.dem
 PURE = (
     *("enrollment.addresses", "enrollment.cells", "enrollment.chain", "enrollment.clientconf", "enrollment.durations"),
     *("enrollment.enforced", "enrollment.history", "enrollment.keys", "enrollment.moments", "enrollment.platforms", "enrollment.policy"),
-    *("enrollment.sentences", "enrollment.ssh_keys", "enrollment.targets", "enrollment.texts", "enrollment.values", "enrollment.working"),
+    *("enrollment.sentences", "enrollment.ssh_keys", "enrollment.targets", "enrollment.texts", "enrollment.tickets", "enrollment.values"),
+    "enrollment.working",
     *("enforcement.desired", "enforcement.export"),
     *("enforcement.pep.caps", "enforcement.pep.drift", "enforcement.pep.guard", "enforcement.pep.lockdown", "enforcement.pep.nft"),
     *("enforcement.pep.plan", "enforcement.pep.ruleset", "enforcement.pep.skeleton", "enforcement.pep.state", "enforcement.pep.wg"),

@@ -38,7 +38,12 @@ class VersionInline(Frozen, Inline):
 
     @admin.display(description=_("who may ask"))
     def who_asks(self, version: PolicyVersion) -> str:
-        return ", ".join(group.name for group in version.requesters.all()) or gettext("everybody")
+        who = ", ".join(group.name for group in version.requesters.all()) or gettext("everybody")
+        return (
+            gettext("%(who)s, with a ticket like %(shape)s") % {"who": who, "shape": version.ticket_shapes}
+            if version.ticket_shapes
+            else who
+        )
 
     @admin.display(description=_("times"))
     def times(self, version: PolicyVersion) -> str:
@@ -71,7 +76,7 @@ class AccessPolicyAdmin(EstateAdmin):
     fieldsets = [
         (None, {"fields": ["name"]}),
         (_("Who must agree"), {"fields": [(f"group_{number}", f"need_{number}") for number in STAGES]}),
-        (_("Who may ask"), {"fields": ["requesters"]}),
+        (_("Who may ask"), {"fields": ["requesters", "ticket_shapes"]}),
         (_("Times"), {"fields": list(DURATIONS)}),
         (_("Proof of identity"), {"fields": list(PROOFS)}),
         (_("Emergency access"), {"fields": list(EMERGENCIES)}),

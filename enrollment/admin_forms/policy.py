@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from enrollment import tickets
 from enrollment.admin_forms.fields import DurationField, prints
 from enrollment.forms.fields import RowsField
 from enrollment.lifecycle.sound import is_taken
@@ -24,7 +25,15 @@ STAGES = (1, 2, 3)
 DURATIONS = ("time_to_answer", "longest_grant", "rolling_total", "rolling_window", "session_length")
 PROOFS = ("needs_mfa", "ends_at_logout")
 EMERGENCIES = ("break_glass_longest", "break_glass_by")
-TERMS = (*(f"{what}_{number}" for number in STAGES for what in ("group", "need")), "requesters", *DURATIONS, *PROOFS, *EMERGENCIES)
+WRITTEN = ("break_glass_longest", "ticket_shapes")  # besides those above, as they stand in a version
+TERMS = (
+    *(f"{what}_{number}" for number in STAGES for what in ("group", "need")),
+    "requesters",
+    "ticket_shapes",
+    *DURATIONS,
+    *PROOFS,
+    *EMERGENCIES,
+)
 
 
 class PolicyForm(PolicyModelForm):
@@ -47,6 +56,14 @@ class PolicyForm(PolicyModelForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("None chosen: everybody who can sign in."),
+    )
+    ticket_shapes = forms.CharField(
+        label=_("Shape of a ticket"),
+        required=False,
+        max_length=tickets.LONGEST,
+        help_text=_(
+            "Such as OPS-# or OPS-# INC#, where # stands for the number: asking then takes a ticket like that. Empty: it is optional."
+        ),
     )
     time_to_answer = DurationField(label=_("Time to answer"), initial=86400)
     longest_grant = DurationField(label=_("Longest grant"), initial=28800)
@@ -105,7 +122,7 @@ class PolicyForm(PolicyModelForm):
         given = self.cleaned_data
         stages = [(given[f"group_{number}"], given[f"need_{number}"] or 1) for number in STAGES if given[f"group_{number}"]]
         groups = {name: list(given[name]) for name in ("requesters", "break_glass_by")}
-        return {"stages": stages, **groups, **{name: given[name] for name in (*DURATIONS, *PROOFS, "break_glass_longest")}}
+        return {"stages": stages, **groups, **{name: given[name] for name in (*DURATIONS, *PROOFS, *WRITTEN)}}
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
@@ -113,6 +130,12 @@ class PolicyForm(PolicyModelForm):
         if is_taken(AccessPolicy(pk=self.instance.pk, name=name)):
             raise ValidationError(_("There is a policy of this name already."))
         return tidied(name)
+
+    def clean_ticket_shapes(self) -> str:
+        try:
+            return tickets.tidied(self.cleaned_data["ticket_shapes"])
+        except tickets.BadShapes as bad:
+            raise ValidationError(bad.args[0]) from bad
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
@@ -142,7 +165,7 @@ def _terms_of(policy: AccessPolicy) -> dict[str, Any]:
     version = policy.current
     if version is None:
         return {}
-    found: dict[str, Any] = {name: getattr(version, name) for name in (*DURATIONS, *PROOFS, "break_glass_longest")}
+    found: dict[str, Any] = {name: getattr(version, name) for name in (*DURATIONS, *PROOFS, *WRITTEN)}
     found |= {"requesters": list(version.requesters.all()), "break_glass_by": list(version.break_glass_by.all())}
     for number, stage in zip(STAGES, version.stages.all(), strict=False):
         found |= {f"group_{number}": stage.group_id, f"need_{number}": stage.need}

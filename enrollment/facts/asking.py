@@ -26,10 +26,12 @@ def asking(
     devices: Sequence[Device] = (),
     seconds: int | None = None,
     starts_at: datetime | None = None,
+    ticket: str | None = None,
 ) -> Asking:
     """Read what matters to whether this person could ask for this now, under the current terms."""
     found = asking_all(user, [resource], now)[resource.pk]
-    return replace(found, devices=tuple(device_facts(device) for device in devices), seconds=seconds, starts_at=starts_at)
+    named = tuple(device_facts(device) for device in devices)
+    return replace(found, devices=named, seconds=seconds, starts_at=starts_at, ticket=ticket)
 
 
 def asking_all(user: User, resources: Sequence[Resource], now: datetime) -> dict[int, Asking]:
@@ -75,6 +77,7 @@ def _asking(user: User, resources: Sequence[Resource], terms: Terms, now: dateti
                 rolling_total=strictest.rolling_total,
                 rolling_window=strictest.rolling_window,
                 used_seconds=used[strictest.pk],
+                ticket_shapes=tuple(version.ticket_shapes for version in mine if version.ticket_shapes),
             )
     return found
 

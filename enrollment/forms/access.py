@@ -1,5 +1,6 @@
 """Asking for access, ending it, and looking for a resource."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from enrollment import tickets
 from enrollment.durations import offered
 from enrollment.forms.fields import RowsField, offer_rows, plain_line, plain_text
 from enrollment.lifecycle import words
@@ -67,6 +69,8 @@ class RequestForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
+    ticket_shapes: Sequence[str] = ()
+
     def __init__(
         self, *args: Any, devices: QuerySet[Device], longest: int, now: datetime, begins_by_itself: datetime | None = None, **kwargs: Any
     ) -> None:
@@ -105,6 +109,20 @@ class RequestForm(forms.Form):
             "starts_at": given.get("starts_at"),
             **{name: given[name] for name in ("seconds", "reason", "ticket")},
         }
+
+    def ask_for_ticket(self, shapes: Sequence[str]) -> None:
+        """Say what a ticket must look like, and refuse any other, as the verb does."""
+        self.ticket_shapes = shapes
+        if shapes:
+            self.fields["ticket"].label = _("Ticket")
+            self.fields["ticket"].help_text = _("Such as %(example)s.") % {"example": ", ".join(map(tickets.example, shapes))}
+
+    def clean_ticket(self) -> str:
+        ticket: str = self.cleaned_data["ticket"]
+        unmet = [tickets.demand(shapes) for shapes in self.ticket_shapes if not tickets.fits(shapes, ticket)]
+        if unmet:
+            raise ValidationError(unmet)
+        return ticket
 
     def clean_starts_at(self) -> datetime | None:
         start: datetime | None = self.cleaned_data["starts_at"]

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 
-from enrollment import audit
+from enrollment import audit, tickets
 from enrollment.lifecycle.outcomes import Refused, conflict_told, refuse_if
 from enrollment.lifecycle.people import set_flags
 from enrollment.lifecycle.sound import insist_on_sound
@@ -39,6 +39,7 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     ends_at_logout: bool = True,
     break_glass_longest: int | None = None,
     break_glass_by: Iterable[Group] = (),
+    ticket_shapes: str = "",
 ) -> PolicyVersion:
     """Write new terms; the old ones stay as they were, and grants keep theirs."""
     refuse_if(actor is not None and not actor.is_admin, say("Only an admin may do this."))
@@ -53,7 +54,7 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     current = policy.current
     proof = {"session_length": session_length, "needs_mfa": needs_mfa, "ends_at_logout": ends_at_logout}
     refuse_if(needs_mfa and session_length is None, say("Say how old the sign-in with a second factor may be."), field="session_length")
-    optional = {**proof, "break_glass_longest": break_glass_longest}
+    optional = {**proof, "break_glass_longest": break_glass_longest, "ticket_shapes": _tidied_shapes(ticket_shapes)}
     version = PolicyVersion.objects.create(
         policy=policy, number=(current.number if current else 0) + 1, created_by=actor, **optional, **terms
     )
@@ -72,6 +73,13 @@ def new_policy_version(  # noqa: PLR0913 - one argument for each term
     }
     audit.append("policy.changed", actor=actor, subject=policy, data=data, now=now)
     return version
+
+
+def _tidied_shapes(text: str) -> str:
+    try:
+        return tickets.tidied(text)
+    except tickets.BadShapes as bad:
+        raise Refused(bad.args[0], field="ticket_shapes") from bad
 
 
 def _open_the_admin(groups: Sequence[Group]) -> None:

@@ -79,7 +79,8 @@ def _request(  # noqa: PLR0913 - as above
     requester, resource = User.objects.get(pk=requester.pk), Resource.objects.select_related("policy").get(pk=resource.pk)
     fresh = list(Device.objects.filter(pk__in=[device.pk for device in devices]).order_by("pk"))
     version = resource.policy.current
-    reasons = policy.may_ask(facts.asking(requester, resource, now, devices=fresh, seconds=seconds, starts_at=starts_at), now)
+    asking = facts.asking(requester, resource, now, devices=fresh, seconds=seconds, starts_at=starts_at, ticket=ticket)
+    reasons = policy.may_ask(asking, now)
     reasons += _extension_reasons(extends, requester, resource, starts_at, now)
     if RequestedDevice.objects.filter(device__in=fresh, resource=resource, is_open=True).exists():
         reasons += (WAITS_ALREADY,)

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from enrollment import tickets
 from enrollment.sentences import say, spoken
 
 slug_validator = RegexValidator(
@@ -90,6 +91,9 @@ class PolicyVersion(models.Model):
     longest_grant = models.PositiveIntegerField(_("longest grant"), default=28800)
     rolling_total = models.PositiveIntegerField(_("rolling total"), default=144000)
     rolling_window = models.PositiveIntegerField(_("rolling window"), default=604800)
+    ticket_shapes = models.CharField(
+        _("shape of a ticket"), max_length=tickets.LONGEST, blank=True, default=""
+    )  # none: a ticket is optional
     session_length = models.PositiveIntegerField(_("session length"), null=True, blank=True)  # None: no proof of identity is asked for
     needs_mfa = models.BooleanField(_("needs a second factor"), default=False)
     ends_at_logout = models.BooleanField(_("ends with signing out"), default=True)  # where there is a session length

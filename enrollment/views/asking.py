@@ -57,6 +57,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
         begins_by_itself=extends.ends_at if extends else None,
         initial=_again(extends) if extends else {"devices": usual_devices(request.user)},
     )
+    form.ask_for_ticket(terms.asking.ticket_shapes)
     if request.method == "POST" and form.is_valid():
         try:
             asked = lifecycle.request_access(request.user, resource=resource, extends=extends, now=now, **form.question)

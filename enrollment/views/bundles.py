@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from enrollment import clock, lifecycle
+from enrollment import clock, lifecycle, tickets
 from enrollment.forms import BundleForm
 from enrollment.forms.fields import numbers
 from enrollment.models import Resource
@@ -25,6 +25,10 @@ class Choice:
     terms: Terms
     is_ticked: bool
     refused: tuple[str, ...]
+
+    @property
+    def tickets(self) -> tuple[str, ...]:
+        return tuple(map(tickets.demand, self.terms.asking.ticket_shapes))
 
 
 @require_http_methods(["GET", "POST"])

@@ -65,9 +65,14 @@ def test_a_second_factor_of_any_age_is_refused_at_its_field(admin, terms, url):
 def test_new_terms_are_a_new_version_and_the_old_one_stays(admin, terms, url, words):
     admin.post(url("accesspolicy_add"), terms)
     policy = AccessPolicy.objects.get()
-    admin.post(url("accesspolicy_change", policy.pk), {**terms, "longest_grant": "2 h"})
-    assert list(policy.versions.order_by("number").values_list("number", "longest_grant")) == [(1, 28800), (2, 7200)]
-    assert "longest grant: 2 h" in words(admin.get(url("accesspolicy_change", policy.pk)))
+    admin.post(url("accesspolicy_change", policy.pk), {**terms, "longest_grant": "2 h", "ticket_shapes": "OPS-#, INC#"})
+    assert list(policy.versions.order_by("number").values_list("number", "longest_grant", "ticket_shapes")) == [
+        (1, 28800, ""),
+        (2, 7200, "OPS-# INC#"),
+    ]
+    page = words(admin.get(url("accesspolicy_change", policy.pk)))
+    assert "longest grant: 2 h" in page
+    assert "with a ticket like OPS-# INC#" in page
 
 
 def test_saving_unchanged_terms_makes_no_version(admin, terms, url, everything):
@@ -101,6 +106,8 @@ BAD = [
     ("break_glass_longest", "0 min", "longer than no time"),
     ("break_glass_by", ["99"], "Select a valid choice"),
     ("name", "a\u202eb", "do not print"),
+    ("ticket_shapes", "OPS", "Write it like OPS-#"),
+    ("ticket_shapes", "OPS-# (a+)+#", "Write it like OPS-#"),
     ("requesters", ["99"], "Select a valid choice"),
 ]
 
