@@ -1,0 +1,51 @@
+"""Every page there is, in both widths and themes, is clean under axe and the CSP, and nothing on it needs to be scrolled sideways.
+
+The pages are those of docs/pages.md, which come from the URL configuration. With --full alone: it takes minutes, and the
+other tests here look at most of them on their way.
+"""
+
+import pytest
+from django.db import connections
+
+from enrollment import clock
+from portal.celery import app
+from tests.e2e.looks import check_looks, collect_csp_reports
+from tests.e2e.site import Site
+from tests.screenshots.company import Company
+from tests.screenshots.moments import MOMENTS
+from tests.screenshots.pages import all_pages
+from tests.screenshots.studio import Studio
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory, django_db_blocker, browser):
+    """A company with something on every page, and a studio where its people are signed in."""
+    with Site(tmp_path_factory.mktemp("company")) as site, pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setitem(app.conf, "broker_url", f"redis+socket://{site.socket}")
+        ours, connections["default"] = connections["default"], site.connection()
+        studio = Studio(browser, site.url, site.home)
+        reports = [collect_csp_reports(context) for context in studio.contexts.values()]
+        yield Company(clock.now()), studio, reports
+        connections["default"].close()
+        connections["default"] = ours
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=lambda page: page.name)
+def test_it_looks_right_to_whoever_sees_it(company, page):
+    company, studio, reports = company
+    shown = studio.page(page.photographer)
+    assert shown.goto(page.path(company.numbers, company.others)).status == 200
+    check_looks(shown, page.name)
+    shown.close()
+    assert not any(reports)
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_what_pages_become_while_one_works_looks_right(company, name):
+    company, studio, reports = company
+    shown = MOMENTS[name](studio, company)
+    check_looks(shown, name)
+    shown.close()
+    assert not any(reports)
