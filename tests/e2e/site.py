@@ -50,6 +50,7 @@ class Site:
             "LYCHGATE_PUBLIC_URL": self.url,
             "LYCHGATE_OIDC_NAME": "Example Corp",
             "LYCHGATE_STEP_UP_SECONDS": "86400",  # people here sign in once for a whole run
+            "LYCHGATE_DEVICE_LIMIT": "100",  # and whichever tests meet on one site, all enrol theirs
             "PYTHONUNBUFFERED": "1",
         }
 
