@@ -53,3 +53,4 @@ def test_the_lock_of_node_pins_every_package_by_version_and_hash(folder):
     assert {name: packages[f"node_modules/{name}"]["version"] for name in asked} == asked
     assert [path for path, entry in packages.items() if not entry.get("integrity", "").startswith("sha512-")] == []
     assert [path for path, entry in packages.items() if "hasInstallScript" in entry] == []
+    assert [path for path, entry in packages.items() if "latest" in entry.get("dependencies", {}).values()] == []  # pins nothing

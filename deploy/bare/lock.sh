@@ -24,11 +24,17 @@ command -v npm >/dev/null || exit 0
 for folder in tests/providers/node tests/e2e/lighthouse; do
     echo "Locking $folder/package-lock.json"
     (cd "$folder" && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund)
-    # Where makers of packages take donations is no part of what is pinned:
+    # Where makers of packages take donations is no part of what is pinned; and "latest" is not pinned, which `npm ci` refuses
+    # as soon as there is a newer one: what the lock holds is meant.
     node -e '
         const fs = require("fs");
         const lock = JSON.parse(fs.readFileSync(process.argv[1]));
-        for (const entry of Object.values(lock.packages)) delete entry.funding;
+        const held = (...path) => lock.packages[path.join("node_modules/")];
+        for (const [path, entry] of Object.entries(lock.packages)) {
+            delete entry.funding;
+            for (const [name, range] of Object.entries(entry.dependencies ?? {}))
+                if (range === "latest") entry.dependencies[name] = (held(path + "/", name) ?? held("", name)).version;
+        }
         fs.writeFileSync(process.argv[1], JSON.stringify(lock, null, 2) + "\n");
     ' "$folder/package-lock.json"
 done
