@@ -34,9 +34,10 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture
-def world(site, django_db_blocker, monkeypatch):
+def world(site, django_db_blocker, monkeypatch, settings):
     """Let the test use the site's own database, and keep what it does there, as the site does."""
     monkeypatch.setitem(app.conf, "broker_url", f"redis+socket://{site.socket}")
+    settings.DEVICE_LIMIT = int(site.env["LYCHGATE_DEVICE_LIMIT"])
     ours = connections["default"]
     with django_db_blocker.unblock():
         connections["default"] = site.connection()
