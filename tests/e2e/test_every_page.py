@@ -5,6 +5,7 @@ other tests here look at most of them on their way.
 """
 
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from enrollment import clock
@@ -24,6 +25,7 @@ def company(tmp_path_factory, django_db_blocker, browser):
     """A company with something on every page, and a studio where its people are signed in."""
     with Site(tmp_path_factory.mktemp("company")) as site, pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         patch.setitem(app.conf, "broker_url", f"redis+socket://{site.socket}")
+        patch.setattr(settings, "OIDC_ISSUER", site.provider.issuer)
         ours, connections["default"] = connections["default"], site.connection()
         studio = Studio(browser, site.url, site.home)
         reports = [collect_csp_reports(context) for context in studio.contexts.values()]
