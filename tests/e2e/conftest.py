@@ -8,10 +8,8 @@
 from pathlib import Path
 
 import pytest
-from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from portal.celery import app
 from portal.demo.people import CHROMIUM, FLAGS
 from tests.e2e.looks import ARTIFACTS, collect_csp_reports
 from tests.e2e.people import sign_in
@@ -34,16 +32,11 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture
-def world(site, django_db_blocker, monkeypatch, settings):
+def world(site, django_db_blocker, settings):
     """Let the test use the site's own database, and keep what it does there, as the site does."""
-    monkeypatch.setitem(app.conf, "broker_url", f"redis+socket://{site.socket}")
     settings.DEVICE_LIMIT = int(site.env["LYCHGATE_DEVICE_LIMIT"])
-    ours = connections["default"]
-    with django_db_blocker.unblock():
-        connections["default"] = site.connection()
+    with django_db_blocker.unblock(), site.in_this_process():
         yield site
-        connections["default"].close()
-        connections["default"] = ours
 
 
 @pytest.fixture(scope="session")

