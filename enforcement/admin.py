@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from enforcement import lock_down, pep_page, tasks
 from enforcement.models import Drift, Enforcement, PepStatus, Receipt
 from enforcement.witnesses import of_peps
+from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.log import AuditEventAdmin
-from enrollment.admin.mixins import Frozen, RowAdmin, history_of, keeps
+from enrollment.admin.mixins import Frozen, RowAdmin, keeps
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.chain import Witness
@@ -49,8 +50,15 @@ LEAVE_OPEN = Verb("leave_open", _("Leave open …"), _("Leave it open?"), _("Lea
 OFFERED = {LOCK.name: (PepStatus.Lock.OPEN, PepStatus.Lock.LOST), LEAVE_OPEN.name: (PepStatus.Lock.LOST,)}
 
 
+class OfPep:
+    """What a machine wrote about a PEP: its history is the PEP's."""
+
+    def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
+        return [subject_of(obj.pep)]
+
+
 @admin.register(PepStatus)
-class PepStatusAdmin(Frozen, VerbAdmin):
+class PepStatusAdmin(OfPep, Frozen, VerbAdmin):
     """How each PEP is: one line a PEP, and a page with all there is to know of it."""
 
     change_form_template = "admin/enforcement/pep.html"
@@ -67,7 +75,7 @@ class PepStatusAdmin(Frozen, VerbAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         status = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
-        context = {"title": status, "subtitle": "", "page": pep_page.page_of(status), "history": history_of(status.pep)} if status else {}
+        context = {"title": status, "subtitle": "", "page": pep_page.page_of(status)} if status else {}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
 
@@ -79,9 +87,13 @@ class EnforcementAdmin(Frozen, RowAdmin):
     search_fields = ["grant__user__name", "grant__resource__slug", "device__name"]
     ordering = ["-wanted_at"]
 
+    def subjects(self, obj: Enforcement) -> Sequence[Subject]:
+        """Tell of the grant: what its PEP did goes on by itself, and is thousands of events long."""
+        return [subject_of(obj.grant), subject_of(obj.grant.request)]
+
 
 @admin.register(Receipt)
-class ReceiptAdmin(Frozen, RowAdmin):
+class ReceiptAdmin(OfPep, Frozen, RowAdmin):
     list_display = ["pep", "at", "generation", "outcome", "is_whole", "peers", "admissions", "took_ms", "digest"]
     list_filter = ["outcome", "is_whole", "pep"]
     list_select_related = ["pep"]
@@ -89,7 +101,7 @@ class ReceiptAdmin(Frozen, RowAdmin):
 
 
 @admin.register(Drift)
-class DriftAdmin(Frozen, RowAdmin):
+class DriftAdmin(OfPep, Frozen, RowAdmin):
     list_display = ["pep", "at", "kind", "words"]
     list_filter = ["kind", "pep"]
     list_select_related = ["pep"]

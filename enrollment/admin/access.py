@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import clock, facts, lifecycle
 from enrollment.admin import briefing, earlier
 from enrollment.admin.filters import RequestFilter, answerable
+from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Frozen, Inline, Shared, answers, reads_all, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import ApproveForm, DenyForm
 from enrollment.durations import exact
-from enrollment.models import AccessRequest, Review, User
+from enrollment.models import AccessRequest, Grant, Review, User
 from enrollment.moments import in_words
 from enrollment.sentences import spoken
 
@@ -107,6 +109,10 @@ class AccessRequestAdmin(Shared, VerbAdmin):
             return gettext(briefing.OWN) if own else ""
 
         return [*self.list_display, note]
+
+    def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
+        """Tell of its answers, which are events of its own, and of the access that came of it."""
+        return [subject_of(obj), *map(subject_of, Grant.objects.filter(request=obj))]
 
     def rows(self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], now: datetime) -> list[Any]:
         return briefing.briefings(chosen, viewer(request), now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment import lifecycle
 from enrollment.admin.filters import DeviceFilter
+from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Frozen, keeps
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm, PlainReasonForm
-from enrollment.models import Device, User
+from enrollment.models import Device, Handover, User
 from enrollment.models.devices import LOST
 
 State = Device.State
@@ -86,6 +88,10 @@ class DeviceAdmin(Frozen, VerbAdmin):
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         taken_over = verb.name == "suspend" and obj.state == State.SUSPENDED and obj.suspended_by_id == obj.owner_id
         return taken_over or obj.condition in OFFERED[verb.name]
+
+    def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
+        """Tell of the link that enrolled it, too, where it is a phone that came by one."""
+        return [subject_of(obj), *map(subject_of, Handover.objects.filter(device=obj))]
 
     @admin.display(description=_("state"), ordering="state")
     def condition(self, device: Device) -> str:

@@ -202,6 +202,10 @@ class ResourceAdmin(EstateAdmin, VerbAdmin):
         retired = isinstance(obj, Resource) and obj.retired_at is not None
         return keeps(request) and not retired
 
+    def also_about(self, obj: Any) -> models.Q:  # noqa: ANN401 - any model
+        """Find what was said of its ports and places, of those that are gone too."""
+        return models.Q(subject_type__in=["resourceport", "placement"], data__resource_id=obj.pk)
+
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         return obj.retired_at is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from enrollment import clock, exports, lifecycle
 from enrollment.admin import briefing, earlier, emergencies
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import GrantFilter, UseFilter, overseen
+from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Shared, answers, reads_all, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import ReasonForm
@@ -87,6 +89,9 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
             return rows
         user = viewer(request)
         return rows.filter(Q(pk__in=overseen(user, clock.of(request)).values("pk")) | Q(user=user))
+
+    def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
+        return [subject_of(obj), subject_of(obj.request)]
 
     def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
         return bool(obj.review_due) if verb in emergencies.VERBS else obj.state in Grant.OPEN

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import audit, clock, exports
 from enrollment.admin import reach
 from enrollment.admin.exporting import ExportAdmin
+from enrollment.admin.history import Subject
 from enrollment.admin.mixins import Frozen, viewer
 from enrollment.chain import Witness
 from enrollment.models import AuditEvent
@@ -41,6 +43,13 @@ class AuditEventAdmin(Frozen, ExportAdmin):
     @admin.display(description=_("who"), ordering="actor")
     def by(self, event: AuditEvent) -> str:
         return recalled(event.actor)
+
+    def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
+        """Tell what else happened to whatever the event is about."""
+        return [] if obj.subject_id is None else [Subject(obj.subject_type, obj.subject_id, obj.subject)]
+
+    def also_about(self, obj: Any) -> Q:  # noqa: ANN401 - any model
+        return Q(seq=obj.seq)  # alone, where it is about nothing that has a number
 
     def get_urls(self) -> list[URLPattern]:
         own = {"verify": self.verify_view, "reach": self.reach_view}

@@ -8,21 +8,25 @@ object, whatever a page let through.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.db import models
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from enrollment import clock, facts
+from enrollment.admin import history
 from enrollment.admin.asked import LONGEST_SEARCH, is_offered
+from enrollment.admin.history import Subject
 from enrollment.models import User
+from enrollment.sentences import spoken
 
 if TYPE_CHECKING:
     Rows = admin.ModelAdmin[Any]
@@ -90,16 +94,6 @@ class Shared(Frozen):
         return facts.opens_admin(viewer(request), clock.of(request))
 
 
-def history_of(row: models.Model) -> str:
-    """Return the address of all that the audit log says of a row."""
-    return _history(str(row._meta.model_name), str(row.pk))
-
-
-def _history(subject_type: str, subject_id: str) -> str:
-    query = urlencode({"subject_type": subject_type, "subject_id": subject_id})
-    return f"{reverse('admin:enrollment_auditevent_changelist')}?{query}"
-
-
 class RowAdmin(Rows):
     """What all our lists share: a look of our own, no counting of whole tables, no history of Django's."""
 
@@ -116,9 +110,38 @@ class RowAdmin(Rows):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Lead to the row's history in the audit log, for those who may read that."""
-        history = _history(str(self.opts.model_name), object_id) if reads_all(request) else ""
-        return super().change_view(request, object_id, form_url, {"history": history, **(extra_context or {})})
+        """Lead to the row's history, for those who may read that."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_history"
+        link = reverse(name, args=[quote(object_id)]) if reads_all(request) else ""
+        return super().change_view(request, object_id, form_url, {"history": link, **(extra_context or {})})
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show what the audit log says of the row, to those who may read the log."""
+        if not reads_all(request):
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return super().history_view(request, object_id, extra_context)  # which says that there is none
+        subjects = self.subjects(obj)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("History: %s") % spoken(str(obj)),
+            "opts": self.opts,
+            "media": self.media,
+            "object": obj,
+            "subjects": subjects,
+            "page": history.page_of(subjects, self.also_about(obj), history.number_in(request.GET)),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/enrollment/history.html", context)
+
+    def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
+        """Return what else the history of a row is about, the row first."""
+        return [history.subject_of(obj)]
+
+    def also_about(self, obj: Any) -> Q:  # noqa: ANN401 - any model
+        """Find further events of its history, such as about rows that are gone."""
+        return Q()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse (400) what no filter here offers, whatever a crafted address asks."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +18,7 @@ from enrollment.admin.mixins import Frozen, Inline, keeps
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.people import GroupForm
-from enrollment.models import Device, DirectoryUser, IdentityProof, Membership, User
+from enrollment.models import Device, DirectoryUser, HeldChange, IdentityProof, Membership, User
 
 
 def disable(user: User, actor: User, given: Answers, now: datetime) -> str:
@@ -117,6 +117,10 @@ class GroupAdmin(EstateAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+    def also_about(self, obj: Any) -> Q:  # noqa: ANN401 - any model
+        """Find what was said of what the directory left out of it."""
+        return Q(subject_type="heldchange", subject_id__in=HeldChange.objects.filter(group=obj).values("pk"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         rows: QuerySet[Group] = super().get_queryset(request)

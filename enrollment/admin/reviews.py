@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment import approvers, clock, exports, step_up
 from enrollment.admin.exporting import ExportAdmin, as_file
+from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Shared, reads_all, viewer
 from enrollment.admin_forms.period import PeriodForm, last_days
-from enrollment.models import Review
+from enrollment.models import Grant, Review
 
 NAME = "approvers"
 
@@ -39,6 +41,10 @@ class ReviewAdmin(Shared, ExportAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
         rows = super().get_queryset(request)
         return rows if reads_all(request) else rows.filter(Q(reviewer=viewer(request)) | Q(on_behalf_of=viewer(request)))
+
+    def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
+        """Tell of the request: an answer is an event of that, or, where it reviews emergency access, of the grant."""
+        return [subject_of(obj.request), *map(subject_of, Grant.objects.filter(request=obj.request_id))]
 
     def get_urls(self) -> list[URLPattern]:
         return [path(f"{NAME}/", self.admin_site.admin_view(self.approvers_view), name=f"enrollment_review_{NAME}"), *super().get_urls()]

@@ -31,7 +31,7 @@ class AuditEvent(models.Model):
         verbose_name = _("audit event")
         ordering: ClassVar = ["-seq"]
         indexes: ClassVar = [
-            models.Index(fields=["subject_type", "subject_id"], name="audit_subject"),
+            models.Index(fields=["subject_type", "subject_id", "seq"], name="audit_of_subject"),
             models.Index(fields=["at"], name="audit_at"),
         ]
 

@@ -86,7 +86,8 @@ EXPECTED = {
     "admin/enrollment/review/export/": "sign sign 403 403 200 200 sign",
     "admin/enrollment/review/approvers/": "sign sign 403 403 200 200 sign",
     "admin/*/<path:object_id>/": "sign sign away away away away sign",
-    # Approvers read what they may answer; auditors and admins read everything.
+    # Approvers read what they may answer; auditors and admins read everything, and the audit log, which is what a history is.
+    "admin/*/<path:object_id>/history/": "sign sign 403 403 200 200 sign",
     "admin/enrollment/accessrequest/<path:object_id>/*/": "sign sign 200 away 200 200 sign",
     "admin/enrollment/delegation/<path:object_id>/*/": "sign sign 200 away 200 200 sign",
     "admin/enrollment/grant/<path:object_id>/*/": "sign sign 200 away 200 200 sign",

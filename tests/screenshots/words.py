@@ -35,7 +35,7 @@ PURPOSES = {
     "oidc-login": "The way to the provider, and back to where one wanted to go.",
     "admin-index": "What waits for an answer, how the chain of the audit log stands, and the way to everything else.",
     "admin-app-list": "The same, of one part.",
-    "admin-history": "What Django's admin itself keeps of changes to one thing; who did what, and when, is in the audit log.",
+    "admin-history": "What the audit log says of one thing and of what belongs to it, newest first, and the way to the log's own list.",
     "admin-accessrequest-approve": "Answers yes, for less time than asked if one likes, with all one needs to know.",
     "admin-accessrequest-deny": "Answers no, with a reason that whoever asked reads.",
     "admin-delegation-add": "Lets somebody answer in one's stead for a time.",
