@@ -1,6 +1,7 @@
-"""What people get is taken by what they import it into: a real NetworkManager, and a reader as strict as the apps of phones."""
+"""What people get is taken by what they import it into: wg, a real NetworkManager, and a reader as strict as the apps of phones."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -9,11 +10,12 @@ from html import unescape
 
 import pytest
 
-from portal.demo.netns import why_not
+from enrollment.models import Pep
+from portal.demo.netns import Lab, make_keys, unique_interface, why_not
 from tests import phone_app
 from tests.enrollment.test_device_pages import form
 from tests.factories import a_pep, a_placement
-from tests.lab import TOOLS
+from tests.lab import TOOLS, needs_namespaces
 
 needs_network_manager = pytest.mark.skipif(
     bool(why_not()) or not shutil.which("NetworkManager"), reason="needs root on Linux, and NetworkManager"
@@ -72,3 +74,31 @@ def test_networkmanager_imports_the_file_under_its_own_name_and_keeps_all_of_it(
     sections = [kept[f"wireguard-peer.{values['PublicKey']}"] for _title, values in peers]
     assert [each["endpoint"] for each in sections] == [values["Endpoint"] for _title, values in peers]
     assert [each["allowed-ips"] for each in sections] == [";".join(map(str, values["AllowedIPs"])) + ";" for _title, values in peers]
+
+
+@pytest.fixture
+def _gateway_by_address(pep):
+    """wg looks names up, and in a namespace there is nobody to ask."""
+    Pep.objects.update(endpoint_host="198.51.100.1")
+
+
+@needs_namespaces
+@pytest.mark.usefixtures("_gateway_by_address")
+def test_wg_takes_what_wg_quick_leaves_of_the_file_and_holds_all_of_it(file, tmp_path):
+    name, text = file
+    path = tmp_path / name
+    path.write_text(text)
+    path.chmod(0o600)
+    stripped = subprocess.run(["wg-quick", "strip", path], capture_output=True, text=True, check=True).stdout
+    with Lab(f"lgt{os.getpid()}i") as lab:
+        lab.add_host("laptop")
+        lab.add_wireguard("laptop", tunnel := unique_interface(), make_keys(), [])
+        lab.run("laptop", ["wg", "setconf", tunnel, "/dev/stdin"], stripped)
+        (private, *_), *held = (line.split("\t") for line in lab.run("laptop", ["wg", "show", tunnel, "dump"]).splitlines())
+    (_, interface), *peers = phone_app.read(name, text)
+    assert private == interface["PrivateKey"]
+    assert {(key, endpoint, allowed, alive) for key, _, endpoint, allowed, *_, alive in held} == {as_wg_says(peer) for _, peer in peers}
+
+
+def as_wg_says(peer):
+    return peer["PublicKey"], peer["Endpoint"], ",".join(map(str, peer["AllowedIPs"])), str(peer["PersistentKeepalive"])
