@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
+from itertools import chain, count, groupby
 
 import qrcode
 from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M
@@ -58,6 +58,16 @@ def tunnel_name(name: str) -> str:
     """Return a name that every WireGuard app takes for a file and a tunnel: a-z, 0-9, - and _, 15 characters, none that Windows keeps."""
     short = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:LONGEST_NAME].strip("-_")
     return f"wg-{short}"[:LONGEST_NAME].strip("-_") if short in RESERVED_NAMES or not short else short
+
+
+def tunnel_names(names: Sequence[str]) -> list[str]:
+    """Name a tunnel for each of somebody's devices, the earliest first: where a name is taken, a number follows."""
+    taken: list[str] = []
+    for name in names:
+        short = tunnel_name(name)
+        numbered = (f"{short[: LONGEST_NAME - len(end)].rstrip('-_')}{end}" for end in (f"-{number}" for number in count(2)))
+        taken.append(next(each for each in chain([short], numbered) if each not in taken))
+    return taken
 
 
 def qr_svg(text: str, label: str = "QR code of the config") -> str:

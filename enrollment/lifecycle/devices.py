@@ -50,6 +50,7 @@ def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now:
         in_use >= settings.DEVICE_LIMIT,
         say("You have {in_use} devices, and that is the limit. Retire one you no longer use.", in_use=in_use),
     )
+    _insist_on_new_name(owner, name)
     slot = _take_slot()
     v4, v6 = addresses.addresses_of(slot, settings.DEVICE_POOLS)
     device = Device.objects.create(
@@ -98,5 +99,11 @@ def _take_slot() -> int:
 def _insist_still_new(owner: User, name: str, key: str) -> None:
     """Say which of the unique things is taken; return where it was only the slot."""
     refuse_if(is_known(key), keys.KNOWN_ALREADY, field="public_key")
-    taken = Device.objects.filter(owner=owner, name=name).exclude(state=State.RETIRED).exists()
+    _insist_on_new_name(owner, name)
+
+
+def _insist_on_new_name(owner: User, name: str) -> None:
+    """Refuse what another device is called in whatever capitals: people and file systems take it for the same."""
+    others = Device.objects.filter(owner=owner).exclude(state=State.RETIRED).values_list("name", flat=True)
+    taken = name.casefold() in {other.casefold() for other in others}
     refuse_if(taken, say("You have a device of this name already. Choose another name."), field="name")

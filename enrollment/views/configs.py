@@ -27,13 +27,19 @@ class ClientFile:
 def client_file(device: Device, private_key: str | None = None) -> ClientFile:
     """Return the file of a device; without the private key a marked place stands for it."""
     text = clientconf.render(device.addresses, _client_peers(device.owner), private_key)
-    tunnel = clientconf.tunnel_name(device.name)
+    tunnel = _tunnel_name(device)
     if private_key is None:
         return ClientFile(text, tunnel)
     try:
         return ClientFile(text, tunnel, clientconf.qr_svg(text, _("QR code of your config")), is_whole=True)
     except clientconf.TooLong:
         return ClientFile(text, tunnel, is_whole=True)
+
+
+def _tunnel_name(device: Device) -> str:
+    """Return one that no earlier device of its owner has, retired ones too: what is installed of those may still lie about."""
+    earlier = Device.objects.filter(owner=device.owner_id, pk__lt=device.pk).order_by("pk").values_list("name", flat=True)
+    return clientconf.tunnel_names([*earlier, device.name])[-1]
 
 
 def ready_page(request: HttpRequest, device: Device, file: ClientFile, *, way: str, is_new: bool, ready: str = "") -> HttpResponse:

@@ -83,6 +83,6 @@ def _page(request: SignedIn, found: Handover, **more: object) -> HttpResponse:
 
 def _free_name(owner: User) -> str:
     """Propose a name that none of their devices has."""
-    taken = set(owner.devices.exclude(state=Device.State.RETIRED).values_list("name", flat=True))
+    taken = {name.casefold() for name in owner.devices.exclude(state=Device.State.RETIRED).values_list("name", flat=True)}
     names = [_("Phone"), *(_("Phone %(number)d") % {"number": number} for number in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)
+    return next(name for name in names if name.casefold() not in taken)

@@ -10,7 +10,7 @@ from enrollment import clientconf, lifecycle
 from enrollment.models import Membership
 from enrollment.views.configs import client_file
 from tests import factories
-from tests.factories import a_key
+from tests.factories import a_device, a_key
 
 PEER = clientconf.ClientPeer(a_key("pep"), "vpn.example.com:51820", ("10.89.65.0/24", "fd89:0:0:1::/64"))
 PORTABLE = {
@@ -99,6 +99,31 @@ def test_a_tunnel_name_is_one_that_every_app_takes(name):
 
 def test_tunnel_names_stay_readable():
     assert clientconf.tunnel_name("Alice's Laptop") == "alice-s-laptop"
+
+
+@pytest.mark.parametrize(
+    ("names", "tunnels"),
+    [
+        (["Alice fresh laptop", "Alice fresh laptop at home"], ["alice-fresh-lap", "alice-fresh-l-2"]),
+        (["laptop", "Laptop!", "laptop-2", "laptop?"], ["laptop", "laptop-2", "laptop-2-2", "laptop-3"]),
+        (["laptop-2", "laptop", "laptop."], ["laptop-2", "laptop", "laptop-3"]),
+        (["\u2603", "\u2604", "nul"], ["wg", "wg-2", "wg-nul"]),
+        (["x" * 20] * 10, ["x" * 15, *(f"{'x' * 13}-{number}" for number in range(2, 10)), f"{'x' * 12}-10"]),
+    ],
+)
+def test_no_two_devices_of_somebody_have_tunnels_of_one_name_and_a_later_one_renames_no_earlier(names, tunnels):
+    assert clientconf.tunnel_names(names) == tunnels
+    assert [clientconf.tunnel_names(names[:number])[-1] for number in range(1, len(names) + 1)] == tunnels
+    assert all(clientconf.tunnel_name(tunnel) == tunnel for tunnel in tunnels)
+
+
+def test_the_file_of_a_device_is_called_otherwise_than_that_of_any_earlier_one_of_its_owners(alice, erin, now):
+    first, second = a_device(alice, "Alice fresh laptop"), a_device(alice, "Alice fresh laptop at work")
+    assert [client_file(device).tunnel for device in (first, second)] == ["alice-fresh-lap", "alice-fresh-l-2"]
+    assert client_file(a_device(erin, "Alice fresh laptop")).tunnel == "alice-fresh-lap"
+    lifecycle.retire_device(first, actor=alice, reason="", now=now)
+    assert client_file(a_device(alice, "Alice fresh laptop")).tunnel == "alice-fresh-l-3"
+    assert client_file(second).tunnel == "alice-fresh-l-2"
 
 
 def drawn(svg, path, scale=8):

@@ -92,6 +92,13 @@ def test_a_name_is_its_owners_alone_and_free_again_after_retirement(alice, erin,
     assert a_device(alice, "laptop").pk
 
 
+def test_a_name_that_differs_in_its_capitals_alone_is_no_other_name(alice, laptop):
+    for same in ("Laptop", "LAPTOP"):
+        assert refused("of this name", alice, name=same).field == "name"
+    assert a_device(alice, "\u00dcbung").pk
+    refused("of this name", alice, name="\u00fcBUNG")
+
+
 def test_nobody_has_more_devices_than_the_limit(alice, settings, now):
     settings.DEVICE_LIMIT = 2
     first = a_device(alice, "one")
