@@ -125,6 +125,13 @@ def _nothing_is_limited():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _forms_carry_their_token():
+    """Whatever page a test's client is shown, people can send the forms on it."""
+    with override_settings(MIDDLEWARE=["tests.tokens.forms_carry_their_token", *settings.MIDDLEWARE]):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _let_browsers_be_freshly_proven():
     """Whoever is signed in by `force_login` has just proved who they are, as at a provider; `ago=None`: nobody said when."""
     sign_in = Client.force_login
