@@ -18,10 +18,9 @@ from enrollment import clock, lifecycle
 from enrollment.models import Resource
 from tests import factories
 from tests.portal.forms import Form, Tried, every_form, last_part, rows
-from tests.portal.test_url_matrix import ROUTES, filled_in, number_things
+from tests.portal.test_url_matrix import REFUSED, ROUTES, SEVEN, an_approver_of_that, filled_in, in_a_word, may_send, number_things
 
 pytestmark = pytest.mark.django_db
-PEOPLE = ("alice", "bob", "carol", "dave", "erin")
 HARMLESS = re.compile(r"/(accounts/logout|admin/logout|language)/$")  # on every page, about the browser alone
 FORGED = (
     *("is_staff", "is_superuser", "is_auditor", "is_active", "groups", "user_permissions", "password", "memberships-0-group"),
@@ -36,8 +35,9 @@ class Site:
     """Everybody's pages, and every form on them."""
 
     def __init__(self):
-        self.people = {name: factories.a_person(name) for name in PEOPLE}
+        self.people = {name: factories.a_person(name) for name in SEVEN if name not in {"nobody", "grace"}}
         self.pep = factories.a_pep()
+        self.people["grace"] = an_approver_of_that(self.pep)
         fileshare = factories.a_resource("fileshare", pep=self.pep)
         alice, bob = self.people["alice"], self.people["bob"]
         self.numbers = number_things(self.pep, fileshare, alice, bob, factories.a_device(alice))
@@ -137,6 +137,24 @@ def test_who_may_only_look_changes_nothing_but_what_is_their_own(site, plain):
     }
     changed = {form.action.partition("?")[0] for name, form, tried in plain if name == "carol" and tried.rows not in (site.before, None)}
     assert changed <= own
+
+
+def test_a_form_that_somebody_else_is_shown_does_nothing_and_is_refused_as_the_table_of_addresses_says(site):
+    """Each form filled in and sent by each of the seven who is shown none like it there."""
+    shown, wrong, count = {(name, form.action) for name, form in site.forms}, [], 0
+    with transaction.atomic():
+        fullest = sorted(((form.action, form.filled()) for _name, form in site.forms), key=lambda each: len(each[1]))
+        for action, filled in dict(fullest).items():
+            words = dict(zip(SEVEN, may_send(resolve(action.partition("?")[0]).route), strict=True))
+            for name in (each for each in SEVEN if (each, action) not in shown):
+                answer, count = in_a_word(site.browsers.get(name, Client()).post(action, filled)), count + 1
+                if words[name] in REFUSED and answer not in {words[name], "405"}:
+                    wrong.append((name, action, answer))
+        after = rows()
+        transaction.set_rollback(True)
+    assert wrong == []
+    assert after == site.before
+    assert count > 400
 
 
 def test_looking_at_every_page_as_everybody_changes_no_row(site):

@@ -16,10 +16,11 @@ from enforcement.models import Drift, Enforcement, PepStatus, Receipt
 from enrollment import lifecycle
 from enrollment.models import AuditEvent, DirectoryGroup, HeldChange
 from tests import factories
+from tests.portal.forms import rows
 
-# What GET answers to: nobody, alice, bob who approves for what alice has, grace who approves
-# for something else, carol, dave, erin. A status; "sign" for being sent to sign in; "away" for being sent
-# elsewhere. One word: the same to everybody. The first line that fits an address speaks for it.
+SEVEN = ("nobody", "alice", "bob", "grace", "carol", "dave", "erin")
+# What GET answers to them, of whom bob approves for what alice has, and grace for something else. A status; "sign" for being
+# sent to sign in; "away" for being sent elsewhere. One word: the same to everybody. The first line that fits speaks for an address.
 EXPECTED = {
     "": "sign 200 200 200 200 200 200",
     "devices/": "sign 200 200 200 200 200 200",
@@ -111,6 +112,18 @@ EXPECTED = {
     "admin/enforcement/pepstatus/<int:pk>/leave_open/": "sign sign 403 403 403 200 sign",
     "admin/*/*/": "sign sign 403 403 200 200 sign",
 }
+# What POST answers where GET is 405; "own": it is for whoever has it, and tests/portal/test_every_form.py sends what they would.
+POSTED = {
+    "devices/<int:pk>/*/": "sign own 404 404 404 404 404",
+    "handovers/": "sign own own own own own own",
+    "handovers/<int:pk>/*/": "sign own 404 404 404 404 404",
+    "phone/key/": "404",  # nobody here has come with a link
+    "requests/<int:pk>/*/": "sign own 404 404 404 404 404",
+    "grants/<int:pk>/end/": "sign own 404 404 404 404 404",
+    "language/": "own",
+    "accounts/oidc/logout/": "400",
+}
+REFUSED = {"sign", "400", "403", "404"}
 BY_TOKEN = ("scim/",)  # machines that hold a secret: no cookie counts there
 
 
@@ -127,9 +140,14 @@ def addresses(patterns, before=""):
 ROUTES = tuple(addresses(get_resolver().url_patterns))
 
 
-def expected(route):
-    line = next((words for pattern, words in EXPECTED.items() if fnmatchcase(route, pattern.replace("[", "[[]"))), "no line describes it")
+def expected(route, table=EXPECTED):
+    line = next((words for pattern, words in table.items() if fnmatchcase(route, pattern.replace("[", "[[]"))), "no line describes it")
     return " ".join([line] * 7) if " " not in line else line
+
+
+def may_send(route):
+    """Say of each of the seven what a POST is answered: what GET is, or what the other table says where GET is for nobody."""
+    return expected(route, POSTED if expected(route).startswith("405") else EXPECTED).split()
 
 
 def filled_in(route, numbers):
@@ -193,7 +211,7 @@ def number_things(pep, fileshare, alice, bob, laptop):
 def an_approver_of_that(pep):
     """An approver, as bob is, of what nobody here has."""
     policy = factories.a_policy("of the printer", stages=[("printer-approvers", 1)])
-    factories.a_resource("printer", pep=pep, policy=policy, number=30)
+    factories.a_resource("printer", pep=pep, policy=policy, number=35)
     return factories.a_person("grace", groups=["employees", "printer-approvers"])
 
 
@@ -209,6 +227,16 @@ def browsers(pep, alice, bob, carol, dave, erin):
 def test_every_address_answers_everybody_as_the_table_says(numbers, browsers):
     found = {route: " ".join(in_a_word(browser.get(filled_in(route, numbers))) for browser in browsers) for route in ROUTES}
     assert found == {route: expected(route) for route in ROUTES}
+
+
+def test_nobody_does_anything_by_post_where_they_may_not_look(numbers, browsers):
+    """With nothing in it; what a person with the right would send, tests/portal/test_every_form.py sends for those without."""
+    before = rows()
+    asked = [(route, *each) for route in ROUTES for each in zip(may_send(route), browsers, strict=True) if each[0] in REFUSED]
+    answers = [(route, word, in_a_word(browser.post(filled_in(route, numbers)))) for route, word, browser in asked]
+    assert [each for each in answers if each[2] not in {each[1], "405"}] == []
+    assert rows() == before
+    assert len(answers) > 500
 
 
 def test_nothing_can_be_sent_from_another_site(numbers, dave):
@@ -231,5 +259,6 @@ def test_what_goes_by_a_token_knows_no_session(numbers, dave, settings):
 
 
 def test_every_line_of_the_table_is_about_an_address_there_is():
-    spoken_for = {next(pattern for pattern in EXPECTED if fnmatchcase(route, pattern)) for route in ROUTES}
-    assert set(EXPECTED) - spoken_for == set()
+    for table in (EXPECTED, POSTED):
+        spoken_for = {next((pattern for pattern in table if fnmatchcase(route, pattern)), None) for route in ROUTES}
+        assert set(table) - spoken_for == set()
