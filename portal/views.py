@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 def home(request: SignedIn) -> HttpResponse:
     now = clock.of(request)
     rows = standing.of_all(standing.with_answers(standing.current(request.user, now)), now)
-    rows.sort(key=lambda row: row[-1].is_over)  # what runs or waits comes first
+    rows = [row for row in rows if row[-1].kind != "extended"]  # its extension is there
+    rows.sort(key=lambda row: (row[-1].is_over, row[-1].is_to_come))  # what runs comes first, then what waits
     context = {
         "rows": rows,
         "is_settled": all(where.is_settled for _asked, _grant, where in rows),

@@ -20,7 +20,7 @@ from enrollment.facts.answering import (
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.emergencies import emergencies, emergency, reviewing_break_glass, to_review
-from enrollment.facts.following import ends_something
+from enrollment.facts.following import end_of, ends_something, onward
 from enrollment.facts.held import Loss, losses, opened_by
 from enrollment.facts.orphans import orphans, orphans_among
 from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
@@ -37,6 +37,7 @@ __all__ = [
     "asking_all",
     "emergencies",
     "emergency",
+    "end_of",
     "ends_something",
     "facts_of",
     "facts_of_all",
@@ -49,6 +50,7 @@ __all__ = [
     "may_answer_something",
     "may_come_to_need",
     "may_revoke",
+    "onward",
     "opened_by",
     "opens_admin",
     "orphans",

@@ -20,6 +20,7 @@ from enrollment.values import MINUTE
 
 CUSTOM = "custom"
 NOW, LATER = "now", "later"
+USUAL = 3600  # seconds
 NOT_YOURS = _("Choose from your own devices.")
 NOT_OFFERED = _("Choose from what can be asked for now.")
 
@@ -70,10 +71,19 @@ class RequestForm(forms.Form):
     )
 
     ticket_shapes: Sequence[str] = ()
+    offered_first = 0  # seconds: the length that is chosen beforehand
 
     def __init__(
-        self, *args: Any, devices: QuerySet[Device], longest: int, now: datetime, begins_by_itself: datetime | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        devices: QuerySet[Device],
+        longest: int,
+        now: datetime,
+        begins_by_itself: datetime | None = None,
+        usual: int = USUAL,
+        **kwargs: Any,
     ) -> None:
+        """`usual`: the seconds to offer first, where they may be asked for."""
         super().__init__(*args, **kwargs)
         self.longest, self.now, self.begins_at = longest, now, begins_by_itself or now
         if begins_by_itself:
@@ -86,7 +96,9 @@ class RequestForm(forms.Form):
         length = self.fields["duration"]
         if isinstance(length, forms.ChoiceField):
             length.choices = choices
-            length.initial = str(min(lengths, key=lambda seconds: abs(seconds - 3600)))
+            self.offered_first = usual if usual % MINUTE == 0 and usual <= longest else min(lengths, key=lambda each: abs(each - usual))
+            length.initial = str(self.offered_first) if self.offered_first in lengths else CUSTOM
+            self.fields["minutes"].initial = None if self.offered_first in lengths else self.offered_first // MINUTE
             length.error_messages["invalid_choice"] = _("Choose one of these lengths: at most %(longest)s.") % {
                 "longest": duration(longest)
             }
@@ -97,7 +109,7 @@ class RequestForm(forms.Form):
     def would_end(self) -> datetime:
         """Return when it would end if it were approved now: with the length chosen, or the one that is offered first."""
         given = getattr(self, "cleaned_data", {})
-        seconds = given.get("seconds") or int(self.fields["duration"].initial or 0)
+        seconds = given.get("seconds") or self.offered_first
         return (given.get("starts_at") or self.begins_at) + timedelta(seconds=seconds)
 
     @property

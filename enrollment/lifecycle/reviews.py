@@ -147,11 +147,11 @@ def _review(request: AccessRequest, seat: Seat, verdict: str, comment: str, seco
 
 
 def _grant(request: AccessRequest, devices: list[Device], seconds: int, reviewer: User, now: datetime) -> Grant:
-    """Close the request and make its grant. Time begins now, or at the start asked for, or where the extended grant ends."""
+    """Close the request and make its grant. Time begins now, or at the start asked for, or where what is extended ends."""
     refuse_if(facts.time_is_in_doubt(), IN_DOUBT)
     if not close(request, State.APPROVED, by=reviewer, now=now):
         raise conflict_over_request(request, now)
-    follows = request.extends.ends_at if request.extends else now
+    follows = facts.end_of(request.extends, devices) if request.extends else now
     starts_at = max(now, follows, request.starts_at or now)
     grant = Grant.objects.create(
         request=request,

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from enrollment import clock, facts, lifecycle, policy
 from enrollment.forms import RequestForm
+from enrollment.forms.access import USUAL
 from enrollment.forms.fields import numbers
 from enrollment.models import Grant, Resource, User
 from enrollment.values import Asking, Step
@@ -55,6 +56,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
         longest=terms.asking.most_seconds or 1,
         now=now,
         begins_by_itself=extends.ends_at if extends else None,
+        usual=extends.request.seconds if extends else USUAL,
         initial=_again(extends) if extends else {"devices": usual_devices(request.user)},
     )
     form.ask_for_ticket(terms.asking.ticket_shapes)
@@ -64,7 +66,8 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
         except lifecycle.Refused as refused:
             show_reasons(form, refused)
         else:
-            messages.success(request, _("You have asked for %(resource)s.") % {"resource": resource.name})
+            words = _("You have asked for more time for %(resource)s.") if extends else _("You have asked for %(resource)s.")
+            messages.success(request, words % {"resource": resource.name})
             return redirect("request", pk=asked.pk)
     context = {
         "form": form,
@@ -107,9 +110,11 @@ def _in_words(step: Step) -> Answerers:
 
 
 def _to_extend(request: SignedIn, resource: Resource, now: datetime) -> Grant | None:
-    """Return the grant of mine that `?extends=` names, if it still runs; otherwise it is an ordinary request."""
+    """Return the grant of mine that `?extends=` names, or the last that goes on where it ends; if none runs, it is an ordinary request."""
     named = numbers([request.GET.get("extends", "")])
-    return request.user.grants.filter(resource=resource).unfinished(now).filter(pk__in=named).first() if named else None
+    mine = request.user.grants.filter(resource=resource, pk__in=named).select_related("request").first() if named else None
+    last = [mine, *facts.onward([mine]).get(mine.pk, ())][-1] if mine else None
+    return last if last and last.state in Grant.OPEN and last.ends_at > now else None
 
 
 def _again(extends: Grant) -> dict[str, object]:

@@ -29,6 +29,7 @@ class Offer:
     resource: Resource
     terms: Terms
     live: Grant | None  # the one that ends last
+    until: datetime | None  # when access ends, with what goes on where that ends
     pending: AccessRequest | None
     waits_for: tuple[str, ...]  # groups
     emergency: Emergency
@@ -65,7 +66,11 @@ def resources(request: SignedIn) -> HttpResponse:
 
 
 def _offers(user: User, page: list[Resource], ticked: frozenset[int], now: datetime) -> list[Offer]:
-    live = {grant.resource_id: grant for grant in user.grants.live(now).filter(resource__in=page).order_by("ends_at")}
+    live = {
+        grant.resource_id: grant
+        for grant in user.grants.live(now).filter(resource__in=page).order_by("ends_at").prefetch_related("devices")
+    }
+    until = {pk: chain[-1].ends_at for pk, chain in facts.onward(live.values()).items() if chain}
     open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
     pending = {asked.resource_id: asked for asked in open_requests.select_related("resource")}
     waits_for = facts.groups_that_wait(list(pending.values())) if pending else {}
@@ -75,7 +80,8 @@ def _offers(user: User, page: list[Resource], ticked: frozenset[int], now: datet
         Offer(
             each,
             terms[each.pk],
-            live.get(each.pk),
+            mine := live.get(each.pk),
+            until.get(mine.pk, mine.ends_at) if mine else None,
             asked := pending.get(each.pk),
             tuple(map(group_in_words, waits_for[asked.pk])) if asked else (),
             at_once[each.pk],

@@ -21,7 +21,7 @@ from enrollment.sentences import joined, recalled
 from enrollment.views.held import NOTHING, Held, Look, looks
 
 WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
-OVER = {"expired", "revoked", "denied", "cancelled", "lapsed", "withdrawn"}
+OVER = {"extended", "expired", "revoked", "denied", "cancelled", "lapsed", "withdrawn"}
 RECENT = timedelta(days=1)
 Rows = Sequence[Any]  # of a model of enforcement, which is not imported here
 
@@ -44,11 +44,19 @@ class Standing:
     by: str = ""  # who ended or denied it, where that was not its owner
     says: str = ""  # and why, in their words
     pauses_at: datetime | None = None  # when the sign-in is too old for it, where that is before its end
+    ends_at: datetime | None = None  # of a grant: when access ends, with what goes on where the grant ends
+    goes_on_as: int | None = None  # the number of the request for that
+    is_more_time: bool = False  # it was asked for to extend what runs, and has not begun
 
     @property
     def is_over(self) -> bool:
         """Tell whether nothing more comes of it."""
         return self.kind in OVER
+
+    @property
+    def is_to_come(self) -> bool:
+        """Tell whether it waits for an answer or for its beginning."""
+        return self.kind in {"pending", "scheduled"}
 
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
@@ -61,7 +69,7 @@ def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
 def with_answers(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
     """Fetch the answers so far, and what the grant's standing reads."""
     grants = Prefetch("grant", queryset=with_standing(Grant.objects.all()))
-    return requests.select_related("resource", "closed_by").prefetch_related(
+    return requests.select_related("resource", "closed_by", "extends").prefetch_related(
         "devices", "reviews__reviewer", "reviews__on_behalf_of", grants
     )
 
@@ -80,21 +88,35 @@ def current(user: User, now: datetime) -> QuerySet[AccessRequest]:
 def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[AccessRequest, Grant | None, Standing]]:
     """Where requests stand, or the grants they became; whom they wait for and what keeps devices out is read for all at once."""
     found = [(request, grant_of(request)) for request in requests]
-    seen = looks([grant for _request, grant in found if grant], now)
+    grants = [grant for _request, grant in found if grant]
+    seen, onward = looks(grants, now), facts.onward(grants)
     pending = [request for request, grant in found if not grant and request.state == AccessRequest.State.PENDING]
     groups = facts.groups_that_wait(pending) if pending else {}
     orphans = facts.orphans_among(pending) if pending else frozenset()
-    return [
-        (request, grant, of_grant(grant, seen.get(grant.pk, NOTHING), now))
+    where = [
+        (request, grant, of_grant(grant, seen.get(grant.pk, NOTHING), onward.get(grant.pk, ()), now))
         if grant
         else (request, None, of_request(request, now, groups.get(request.pk, ()), is_orphan=request.pk in orphans))
         for request, grant in found
     ]
+    return [(request, grant, replace(each, is_more_time=_is_more_time(request, grant, now))) for request, grant, each in where]
 
 
-def of_grant(grant: Grant, look: Look, now: datetime) -> Standing:
+def _is_more_time(request: AccessRequest, grant: Grant | None, now: datetime) -> bool:
+    """Tell whether it is about more time for what runs, and not access that has begun."""
+    return request.extends_id is not None and (grant is None or grant.starts_at > (grant.ended_at or now))
+
+
+def of_grant(grant: Grant, look: Look, onward: Sequence[Grant], now: datetime) -> Standing:
+    where = _of_grant(grant, look, onward, now)
+    return replace(where, ends_at=onward[-1].ends_at, goes_on_as=onward[-1].request_id) if onward else replace(where, ends_at=grant.ends_at)
+
+
+def _of_grant(grant: Grant, look: Look, onward: Sequence[Grant], now: datetime) -> Standing:
     held = look.held
     rows = list(grant.enforcements.all())
+    if grant.ends_at <= now and onward:
+        return Standing("extended", "quiet", grant.ends_at)
     if grant.state == Grant.State.REVOKED or grant.ends_at <= now:
         return _ended(grant, rows)
     if grant.starts_at > now:

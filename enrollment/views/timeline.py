@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from enrollment.models import AccessRequest, Grant
 from enrollment.sentences import recalled
 from enrollment.templatetags.times import duration
-from enrollment.views.standing import of_request
+from enrollment.views.standing import Standing, of_request
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,16 @@ class Step:
     words: str
     tone: str = "quiet"
     says: str = ""
+    leads_to: int | None = None  # another request of mine
 
 
-def steps(asked: AccessRequest, grant: Grant | None, now: datetime) -> list[Step]:
+def steps(asked: AccessRequest, grant: Grant | None, where: Standing, now: datetime) -> list[Step]:
     """Return what happened so far and, at its end, what will happen by itself."""
     begin = _("You took emergency access for %(time)s; nobody approved it") if asked.is_break_glass else _("You asked for %(time)s")
     found = [Step(asked.created_at, begin % {"time": duration(asked.seconds)}, says=asked.reason), *_reviews(asked)]
     if grant is None:
         return [*found, *_without_grant(asked, now)]
-    found += [*_beginning(grant, now), *_in_force(grant), *_end(grant, now), *_gone(grant)]
+    found += [*_beginning(grant, now), *_in_force(grant), *_end(grant, where, now), *_gone(grant)]
     return sorted(found, key=lambda step: step.at)
 
 
@@ -77,15 +78,19 @@ def _in_force(grant: Grant) -> list[Step]:
     ]
 
 
-def _end(grant: Grant, now: datetime) -> list[Step]:
+def _end(grant: Grant, where: Standing, now: datetime) -> list[Step]:
     if grant.state == Grant.State.REVOKED and grant.ended_at:
         by_owner = grant.ended_by_id == grant.user_id
         words = _("You ended it") if by_owner else _("%(person)s ended it") % {"person": grant.ended_by or _("The portal")}
         reason = grant.end_reason if grant.ended_by else recalled(grant.end_reason)  # nobody's: words of ours
         return [Step(grant.ended_at, words, says="" if by_owner else reason)]
-    if grant.ends_at <= now:
-        return [Step(grant.ends_at, _("Time was up"))]
-    return [Step(grant.ends_at, _("It will end by itself, even if every server of ours is down by then"), "waiting")]
+    by_itself = Step(where.ends_at or grant.ends_at, _("It will end by itself, even if every server of ours is down by then"), "waiting")
+    if where.goes_on_as:
+        begins = (
+            _("The extension begins, without a gap") if grant.ends_at > now else _("Time was up, and the extension went on without a gap")
+        )
+        return [Step(grant.ends_at, begins, "waiting" if grant.ends_at > now else "quiet", leads_to=where.goes_on_as), by_itself]
+    return [Step(grant.ends_at, _("Time was up"))] if grant.ends_at <= now else [by_itself]
 
 
 def _gone(grant: Grant) -> list[Step]:
