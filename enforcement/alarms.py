@@ -21,7 +21,7 @@ from enforcement.rows import NOTICEABLE_SECONDS
 from enrollment import audit, notices
 from enrollment.models import Pep
 from enrollment.moments import in_words
-from enrollment.sentences import say
+from enrollment.sentences import joined, say
 
 Kind = Alarm.Kind
 ABOUT_THE_LOG = f"{ALARM}the audit log"
@@ -69,8 +69,13 @@ def judge(now: datetime) -> None:
 def tell(begun: Iterable[Alarm], now: datetime) -> None:
     """Mail the admins, and write it down: within the transaction that turned these on."""
     for alarm in begun:
-        text = f"{alarm} since {in_words(now)}.\n{alarm.words}\n\nThere is a mail when it is over. All there is to know of this PEP:"
-        notices.tell_admins(f"ALARM: {alarm}", text, path=_page(alarm.pep_id))
+        text = (
+            say("{alarm} since {when}.", alarm=alarm.sentence, when=in_words(now)),
+            alarm.what,
+            "",
+            say("There is a mail when it is over. All there is to know of this PEP:"),
+        )
+        notices.tell_admins(say("ALARM: {alarm}", alarm=alarm.sentence), joined(text, "\n"), path=_page(alarm.pep_id))
     for alarm in begun:
         audit.append("pep.alarm", actor=None, subject=alarm.pep, data={"kind": alarm.kind, "words": [alarm.words]}, now=now)
 
@@ -133,8 +138,13 @@ def _end(alarm: Alarm, now: datetime) -> None:
     """Turn it off, unless somebody did, or saw it again meanwhile."""
     if Alarm.objects.filter(pk=alarm.pk, since=alarm.since, seen_at=alarm.seen_at).update(since=None) != 1 or alarm.since is None:
         return
-    text = f"{alarm}: that is over. It began on {in_words(alarm.since)} and was last seen on {in_words(alarm.seen_at)}.\n"
-    notices.tell_admins(f"Over: {alarm}", text, path=_page(alarm.pep_id))
+    text = say(
+        "{alarm}: that is over. It began on {since} and was last seen on {seen}.",
+        alarm=alarm.sentence,
+        since=in_words(alarm.since),
+        seen=in_words(alarm.seen_at),
+    )
+    notices.tell_admins(say("Over: {alarm}", alarm=alarm.sentence), text, path=_page(alarm.pep_id))
     audit.append("pep.alarm_over", actor=None, subject=alarm.pep, data={"kind": alarm.kind, "since": alarm.since}, now=now)
 
 

@@ -7,9 +7,10 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from enrollment.models import Device, Grant, Pep
-from enrollment.sentences import recalled, say, spoken
+from enrollment.sentences import Sentence, recalled, say, spoken
 
 
 class PepStatus(models.Model):
@@ -182,9 +183,16 @@ class Alarm(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["pep", "kind"], name="alarm_once")]
 
     def __str__(self) -> str:
-        return spoken(say("{pep} {kind}", pep=self.pep, kind=self.get_kind_display()))
+        return self.sentence.spoken()
 
     @property
-    def what(self) -> str:
+    def sentence(self) -> Sentence:
+        """Return what is so, for whoever reads it: its kind is called by Django, in the language of the moment."""
+        with override(None):
+            kind = self.get_kind_display()
+        return say("{pep} {kind}", pep=self.pep, kind=recalled(kind))
+
+    @property
+    def what(self) -> Sentence:
         """Return its words in the reader's language, where they are ours."""
         return recalled(self.words)

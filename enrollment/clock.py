@@ -20,6 +20,7 @@ from enrollment import audit, notices
 from enrollment.durations import seconds_in_words
 from enrollment.models import LatestMoment, Pep
 from enrollment.moments import in_words
+from enrollment.sentences import joined, say
 from enrollment.signals import nudge
 
 log = logging.getLogger(__name__)
@@ -148,9 +149,14 @@ def _tell(reading: Reading, *, in_doubt: bool) -> None:
     if in_doubt:
         words = seconds_in_words(int(reading.behind.total_seconds()))
         log.error("The clock went back by %s: nothing new is opened until it is right, or `manage.py clock --trust` says so.", words)
-        notices.tell_admins(
-            "The portal's clock went back",
-            f"It says {in_words(reading.clock)}, and said {in_words(reading.seen)} before: {words} later.\n"
-            "Until this is settled nothing new is opened; what runs ends in time, and everything can be ended.\n"
-            "If the clock is wrong, put it right. If it is right, because it had been ahead, run: manage.py clock --trust\n",
+        text = (
+            say(
+                "It says {clock}, and said {seen} before: {behind} later.",
+                clock=in_words(reading.clock),
+                seen=in_words(reading.seen),
+                behind=words,
+            ),
+            say("Until this is settled nothing new is opened; what runs ends in time, and everything can be ended."),
+            say("If the clock is wrong, put it right. If it is right, because it had been ahead, run: manage.py clock --trust"),
         )
+        notices.tell_admins(say("The portal's clock went back"), joined(text, "\n"))

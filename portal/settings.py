@@ -156,7 +156,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = text("LYCHGATE_STATIC_ROOT") or None  # only where another server hands the files out
 WHITENOISE_USE_FINDERS = True  # else nothing need be collected
 
-# The browser says which language its reader wants; whoever chooses another in the footer has it kept in a cookie.
+# The browser says which language its reader wants; whoever chooses another in the footer has it kept: `portal/language.py`.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("de", "Deutsch"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "portal/locale"]  # all words of ours in one catalogue: `make messages`

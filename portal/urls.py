@@ -2,10 +2,8 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.decorators.http import require_POST
-from django.views.i18n import set_language
 
-from portal import metrics, views
+from portal import language, metrics, views
 
 handler400 = "portal.views.bad_request"
 
@@ -15,7 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("portal.oidc.urls")),
     path("scim/v2/", include("portal.scim.urls")),
     path("admin/", admin.site.urls),
-    path("language/", require_POST(set_language), name="set_language"),
+    path("language/", language.choose, name="set_language"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),

@@ -73,7 +73,7 @@ class UserAdmin(Frozen, VerbAdmin):
     search_fields = ["name", "email", "subject"]
     ordering = ["name", "id"]
     readonly_fields = (
-        *("name", "email", "issuer", "subject", "is_active", "is_staff", "is_superuser", "is_auditor"),
+        *("name", "email", "language", "issuer", "subject", "is_active", "is_staff", "is_superuser", "is_auditor"),
         *("joined_at", "last_login", "left_at", "disabled_by", "in_the_directory"),
     )
     fields = readonly_fields

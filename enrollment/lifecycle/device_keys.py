@@ -17,6 +17,7 @@ from enrollment.lifecycle.device_states import NOT_LOST, about, insist_on_right,
 from enrollment.lifecycle.outcomes import Conflict, Refused, conflict_over_device, refuse_if
 from enrollment.lifecycle.reach import peps_of_device
 from enrollment.models import Device, DeviceKey, Pep, User
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 State = Device.State
@@ -36,7 +37,7 @@ def rotate_key(device: Device, *, public_key: str, key_origin: str, actor: User 
             if kept.update(public_key=key, key_origin=key_origin, lost_at=None, lost_by=None) != 1:
                 raise conflict_over_device(device)
             data = _swap(device, old, key, key_origin, now)
-            notices.tell_device_owner(device, "was given a new key", actor=actor, key=key)
+            notices.tell_device_owner(device, say("given a new key"), actor=actor, key=key)
             audit.append("device.key_rotated", actor=actor, subject=device, data=data, now=now)
             nudge(peps_of_device(device), devices=[device.pk])
     except IntegrityError as error:
@@ -63,7 +64,7 @@ def bring_back_device(device: Device, *, public_key: str, key_origin: str, actor
             Device.objects.filter(pk=device.pk).update(public_key=key, key_origin=key_origin, **back)
             data = _swap(device, row.public_key, key, key_origin, now)
             device.refresh_from_db()
-            notices.tell_device_owner(device, "is back, with a new key", actor=actor)
+            notices.tell_device_owner(device, say("brought back, with a new key"), actor=actor)
             audit.append("device.found", actor=actor, subject=device, data={**data, "from": row.state, "to": device.state}, now=now)
             nudge(peps_of_device(device), devices=[device.pk])
     except IntegrityError as error:

@@ -19,7 +19,7 @@ from enrollment.lifecycle.reach import peps_of_device
 from enrollment.lifecycle.withdrawals import requests_left_without_device, tell_withdrawn, withdraw
 from enrollment.lifecycle.words import clean_text
 from enrollment.models import AccessRequest, Device, DeviceKey, User
-from enrollment.sentences import say
+from enrollment.sentences import recalled, say
 from enrollment.signals import nudge
 
 State = Device.State
@@ -38,7 +38,7 @@ def approve_device(device: Device, *, actor: User, now: datetime) -> None:
     if Device.objects.filter(pk=device.pk, state=State.PENDING).update(state=State.ENROLLED, **changes) != 1:
         raise conflict_over_approval(device)
     device.refresh_from_db()
-    notices.tell_device_owner(device, "was approved", actor=actor)
+    notices.tell_device_owner(device, say("approved"), actor=actor)
     data = {**about(device), "from": State.PENDING, "to": State.ENROLLED}
     audit.append("device.approved", actor=actor, subject=device, data=data, now=now)
     nudge(peps_of_device(device), devices=[device.pk])
@@ -172,7 +172,7 @@ def _move(
             DeviceKey.objects.filter(device=device, until=None).update(until=now)
             withdrawn = withdraw(requests_left_without_device(device), now=now)
         if actor is None or actor.pk != device.owner_id:
-            notices.tell_device_owner(device, f"was {verb}", actor=actor, reason=reason)
+            notices.tell_device_owner(device, recalled(verb), actor=actor, reason=reason)
         data = {**about(device), "from": was, "to": after, "reason": reason, "is_lost": device.is_lost}
         audit.append(f"device.{verb.replace(' ', '_')}", actor=actor, subject=device, data=data, now=now)
         tell_withdrawn(withdrawn, actor=actor, why=say("the device was retired"), now=now)

@@ -74,7 +74,7 @@ def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now:
 
 def _tell(device: Device) -> None:
     waits = device.state == State.PENDING
-    notices.tell_device_owner(device, "was enrolled, and waits for approval" if waits else "was enrolled", actor=device.owner)
+    notices.tell_device_owner(device, say("enrolled"), actor=device.owner, waits=waits)
     if waits:
         notices.ask_admins(device)
 

@@ -16,7 +16,7 @@ from enrollment.lifecycle.members import DIRECTORY, forget_memberships, tell_reg
 from enrollment.lifecycle.outcomes import Conflict, refuse_if
 from enrollment.lifecycle.people import disable_user
 from enrollment.models import AuditEvent, DirectoryUser, User
-from enrollment.sentences import say
+from enrollment.sentences import joined, say
 from enrollment.texts import shown
 
 LONGEST = 255
@@ -27,7 +27,7 @@ KNOWN = say("The directory has told of this person already.")
 
 @transaction.atomic
 def provision_user(
-    issuer: str, subject: str, *, user_name: str, external_id: str = "", name: str = "", email: str = "", now: datetime
+    issuer: str, subject: str, *, user_name: str, external_id: str = "", name: str = "", email: str = "", language: str = "", now: datetime
 ) -> User:
     """Take note of somebody, with an account that has no right; who has signed in before keeps theirs. Conflict: it was told before."""
     refuse_if(not _fits(subject) or not _fits(user_name), say("A name of a person has 1 to {longest} letters that print.", longest=LONGEST))
@@ -47,19 +47,25 @@ def provision_user(
             DirectoryUser.objects.create(user=user, user_name=user_name, external_id=external_id, since=now, changed_at=now)
     except IntegrityError:
         raise Conflict(TAKEN) from None
+    if language:
+        User.objects.filter(pk=user.pk, chose_language=False).update(language=language)
     data = {"user": user.pk, "source": DIRECTORY, "is_new": is_new, "user_name": user_name}
     audit.append("user.provisioned", actor=None, subject=user, data=data, now=now)
     return user
 
 
 @transaction.atomic
-def describe_user(user: User, *, user_name: str = "", name: str = "", email: str = "", now: datetime) -> bool:
-    """Take over what the directory calls somebody; an empty text says nothing. False: it was so already."""
+def describe_user(user: User, *, user_name: str = "", name: str = "", email: str = "", language: str = "", now: datetime) -> bool:
+    """Take over what the directory says of somebody; an empty text says nothing. False: it was so already.
+
+    A language that they chose here stays theirs.
+    """
     refuse_if(bool(user_name) and not _fits(user_name), say("A name of a person has 1 to {longest} letters that print.", longest=LONGEST))
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     known = DirectoryUser.objects.select_for_update(no_key=True).get(user=user)
     wanted = {"user_name": user_name or known.user_name, "name": shown(name)[:150] or row.name, "email": shown(email)[:254] or row.email}
-    was = {"user_name": known.user_name, "name": row.name, "email": row.email}
+    wanted["language"] = row.language if row.chose_language else language or row.language
+    was = {"user_name": known.user_name, "name": row.name, "email": row.email, "language": row.language}
     if wanted == was:
         return False
     _insist_on_free(wanted["user_name"], known)
@@ -68,7 +74,7 @@ def describe_user(user: User, *, user_name: str = "", name: str = "", email: str
             DirectoryUser.objects.filter(pk=known.pk).update(user_name=wanted["user_name"], changed_at=now)
     except IntegrityError:
         raise Conflict(TAKEN) from None
-    User.objects.filter(pk=user.pk).update(name=wanted["name"], email=wanted["email"])
+    User.objects.filter(pk=user.pk).update(name=wanted["name"], email=wanted["email"], language=wanted["language"])
     user.refresh_from_db()
     data = {"user": user.pk, "source": DIRECTORY, "changed": sorted(key for key in wanted if wanted[key] != was[key])}
     audit.append("user.described", actor=None, subject=user, data=data, now=now)
@@ -100,13 +106,16 @@ def report_unmatched(identifier: str, *, deletes: bool, now: datetime) -> None:
     asked = "deleted" if deletes else "deactivated"
     told = AuditEvent.objects.filter(verb="directory.unmatched", at__gt=now - QUIET, at__lte=now).exists()
     if not told:
+        nobody = say("The directory deactivated {named!r} over SCIM, and nobody here has that number, so nothing was cut off.", named=named)
+        if deletes:
+            nobody = say("The directory deleted {named!r} over SCIM, and nobody here has that number, so nothing was cut off.", named=named)
         text = (
-            f"The directory {asked} {named!r} over SCIM, and nobody here has that number, so nothing was cut off.\n"
-            "If that person has access here, disable the account by hand, and see why the two do not match.\n"
-            "The audit log has every such case; there is one mail an hour at most.\n"
+            nobody,
+            say("If that person has access here, disable the account by hand, and see why the two do not match."),
+            say("The audit log has every such case; there is one mail an hour at most."),
         )
         path = "/admin/enrollment/auditevent/?verb=directory.unmatched"
-        notices.tell_admins("ALARM: somebody was to be cut off, and nobody matches", text, path=path)
+        notices.tell_admins(say("ALARM: somebody was to be cut off, and nobody matches"), joined(text, "\n"), path=path)
     data = {"identifier": named, "asked": asked, "source": DIRECTORY}
     audit.append("directory.unmatched", actor=None, subject=DirectoryUser(user_name=named), data=data, now=now)
 

@@ -12,6 +12,7 @@ from enrollment import audit, facts, notices
 from enrollment.lifecycle.reach import devices_of, peps_of_resource
 from enrollment.lifecycle.withdrawals import close
 from enrollment.models import AccessRequest, Device, Grant
+from enrollment.sentences import say
 from enrollment.signals import nudge
 
 BATCH = 1000  # the next sweep goes on
@@ -53,7 +54,7 @@ def _lapse(request: AccessRequest, now: datetime) -> bool:
     if mine:
         data = {"request": request.pk, "from": AccessRequest.State.PENDING, "to": AccessRequest.State.LAPSED}
         audit.append("request.lapsed", actor=None, subject=request, data=data, now=now)
-        notices.tell_requester(request, "was not answered in time", "You can ask again.")
+        notices.tell_requester(request, say("not answered in time"), say("You can ask again."))
     return mine
 
 

@@ -19,7 +19,7 @@ from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if, was_done
 from enrollment.lifecycle.people import LONGEST_GROUP, SOURCE, set_flags
 from enrollment.lifecycle.reach import devices_of_user, peps_of_user
 from enrollment.models import DirectoryGroup, HeldChange, Membership, User
-from enrollment.sentences import say
+from enrollment.sentences import counted, joined, say
 from enrollment.signals import nudge
 
 DIRECTORY = "scim"
@@ -195,16 +195,22 @@ def _held(group: Group, losing: list[User], members: int, now: datetime) -> Held
         return last
     made = HeldChange.objects.create(group=group, members=members, created_at=now, seen_at=now)
     made.people.set(losing)
-    text = (
-        f"The directory sent a list of the members of {group} that leaves out {len(losing)} of {members}.\n"
-        "Nothing was changed: where so many are missing at once, an admin has to look.\n"
-        "Who is deactivated or deleted in the directory is cut off all the same.\n"
-        "Confirm it, and they lose what they have by this group; or dismiss it, and have the directory put right:\n"
-    )
-    notices.tell_admins(f"HELD: {len(losing)} people would leave {group}", text, path=f"/admin/enrollment/heldchange/{made.pk}/change/")
+    _ask_an_admin(made, len(losing))
     data = {"change": made.pk, "group": group.pk, "people": sorted(people), "members": members, "from": None, "to": State.HELD}
     audit.append("group.change_held", actor=None, subject=made, data=data, now=now)
     return made
+
+
+def _ask_an_admin(held: HeldChange, losing: int) -> None:
+    many = {"losing": losing, "group": held.group.name, "members": held.members}
+    text = (
+        say("The directory sent a list of the members of {group} that leaves out {losing} of {members}.", **many),
+        say("Nothing was changed: where so many are missing at once, an admin has to look."),
+        say("Who is deactivated or deleted in the directory is cut off all the same."),
+        say("Confirm it, and they lose what they have by this group; or dismiss it, and have the directory put right:"),
+    )
+    subject = counted("HELD: {count} person would leave {group}", "HELD: {count} people would leave {group}", count=losing, **many)
+    notices.tell_admins(subject, joined(text, "\n"), path=f"/admin/enrollment/heldchange/{held.pk}/change/")
 
 
 def _close(group: Group, state: str, actor: User | None, now: datetime, **which: int) -> HeldChange | None:

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from enrollment import audit, notices
 from enrollment.lifecycle import sessions
 from enrollment.models import AuditEvent, BrowserSession
-from enrollment.sentences import say
+from enrollment.sentences import joined, say
 
 FIRST_RETRY = timedelta(minutes=2)  # longer than the slowest answer takes, so that no token is on its way still
 LONGEST_RETRY = timedelta(minutes=30)
@@ -71,13 +71,13 @@ def report_mistaken(browser: BrowserSession, reason: str, *, now: datetime) -> N
     told = AuditEvent.objects.filter(verb="user.mistaken", at__gt=now - QUIET, at__lte=now).exists()
     if not told:
         text = (
-            f"Asked whether {user} is still signed in, the identity provider gave an answer that is not about them:\n{reason}\n"
-            "Nothing was cut off, and nothing is known of that session until it answers as it should. Look at the provider.\n"
-            "The audit log has every such case; there is one mail an hour at most.\n"
+            say("Asked whether {user} is still signed in, the identity provider gave an answer that is not about them:", user=user),
+            reason,
+            say("Nothing was cut off, and nothing is known of that session until it answers as it should. Look at the provider."),
+            say("The audit log has every such case; there is one mail an hour at most."),
         )
-        notices.tell_admins(
-            "ALARM: the identity provider mistakes one for another", text, path="/admin/enrollment/auditevent/?verb=user.mistaken"
-        )
+        subject = say("ALARM: the identity provider mistakes one for another")
+        notices.tell_admins(subject, joined(text, "\n"), path="/admin/enrollment/auditevent/?verb=user.mistaken")
     data = {"user": user.pk, "browser": browser.pk, "why": reason}
     audit.append("user.mistaken", actor=None, subject=user, data=data, now=now)
 

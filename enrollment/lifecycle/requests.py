@@ -61,7 +61,7 @@ def cancel_request(request: AccessRequest, *, actor: User, now: datetime) -> Non
         raise conflict_over_request(request, now)
     data = {"request": request.pk, "from": State.PENDING, "to": State.CANCELLED}
     audit.append("request.cancelled", actor=actor, subject=request, data=data, now=now)
-    notices.tell_nobody_need_answer(request, "was taken back", actor=actor)
+    notices.tell_nobody_need_answer(request, say("taken back"), actor=actor)
 
 
 def _request(  # noqa: PLR0913 - as above

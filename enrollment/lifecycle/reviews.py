@@ -75,8 +75,8 @@ def deny(request: AccessRequest, *, reviewer: User, comment: str, now: datetime)
     _tell_review(fresh, review, now)
     data = {"request": fresh.pk, "from": State.PENDING, "to": State.DENIED, "reason": comment}
     audit.append("request.denied", actor=reviewer, subject=fresh, data=data, now=now)
-    notices.tell_requester(fresh, "was denied", said=comment)
-    notices.tell_nobody_need_answer(fresh, "was denied", actor=reviewer)
+    notices.tell_requester(fresh, say("denied"), said=comment)
+    notices.tell_nobody_need_answer(fresh, say("denied"), actor=reviewer)
 
 
 def _take(request: AccessRequest, reviewer: User, now: datetime) -> tuple[AccessRequest, Seat]:
@@ -193,6 +193,9 @@ def _tell_grant(grant: Grant, devices: list[Device], reviewer: User, now: dateti
     data = {"request": request.pk, "from": State.PENDING, "to": State.APPROVED, "grant": grant.pk}
     audit.append("request.approved", actor=reviewer, subject=request, data=data, now=now)
     audit.append("grant.made", actor=reviewer, subject=grant, data=told.grant_made(grant, devices), now=now)
-    begins = "" if grant.starts_at <= now else f" from {in_words(grant.starts_at)}"
-    notices.tell_requester(request, "was approved", f"Access{begins} until {in_words(grant.ends_at)}.")
-    notices.tell_nobody_need_answer(request, "was approved", actor=reviewer)
+    end = in_words(grant.ends_at)
+    lasts = say("Access until {end}.", end=end)
+    if grant.starts_at > now:
+        lasts = say("Access from {start} until {end}.", start=in_words(grant.starts_at), end=end)
+    notices.tell_requester(request, say("approved"), lasts)
+    notices.tell_nobody_need_answer(request, say("approved"), actor=reviewer)

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from enrollment import audit, notices
 from enrollment.models import AccessRequest, Device, RequestedDevice, User
+from enrollment.sentences import say
 
 State = AccessRequest.State
 
@@ -32,8 +33,8 @@ def tell_withdrawn(requests: Iterable[AccessRequest], *, actor: User | None, why
     for request in requests:
         data = {"request": request.pk, "from": State.PENDING, "to": State.WITHDRAWN, "reason": why}
         audit.append("request.withdrawn", actor=actor, subject=request, data=data, now=now)
-        notices.tell_requester(request, "was withdrawn", f"Why: {why}.")
-        notices.tell_nobody_need_answer(request, "was withdrawn", actor=actor)
+        notices.tell_requester(request, say("withdrawn"), say("Why: {why}.", why=why))
+        notices.tell_nobody_need_answer(request, say("withdrawn"), actor=actor)
 
 
 def close(request: AccessRequest, state: str, *, by: User | None, now: datetime) -> bool:

@@ -18,6 +18,7 @@ class Notice(models.Model):
     is_for_chat = models.BooleanField(default=False)
     event = models.CharField(max_length=40, blank=True)
     thread = models.CharField(max_length=40, blank=True)  # what belongs together in somebody's mail, such as all about one request
+    language = models.CharField(max_length=10, default="en")  # of subject and text; the chat's is always English
     subject = models.CharField(max_length=100)
     text = models.TextField()
     said = models.TextField(blank=True)  # what somebody typed: it is shown as a quotation, never as words of ours

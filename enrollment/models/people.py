@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.db import models
 from django.db.models import Q
@@ -37,6 +38,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     subject = models.CharField(max_length=255, editable=False)
     name = models.CharField(_("name"), max_length=150, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True)  # empty: not known
+    chose_language = models.BooleanField(_("chose their language"), default=False)  # else it is what a browser or the directory said
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("may open the admin"), default=False)
     is_auditor = models.BooleanField(_("auditor"), default=False)
@@ -68,6 +71,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         """Return the first word of the name."""
         return str(self).split(" ", 1)[0]
+
+    @property
+    def speaks(self) -> str:
+        """Return the language that is written to them: theirs, or the site's where that is not known, or not spoken any more."""
+        return self.language if self.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
     @property
     def is_admin(self) -> bool:

@@ -1,7 +1,7 @@
 """Write down what is to be told, in the caller's transaction; a worker sends it.
 
-One row a person, so that nobody learns who else was told, and one for the chat, where the
-operator has one: it says names and what happened, and nothing that anybody typed.
+One row a person, in their language, so that nobody learns who else was told; and one for the chat,
+where the operator has one, in English: it says names and what happened, and nothing that anybody typed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils import translation
 
 from enrollment.models import Notice, ToldOnce, User
+from enrollment.sentences import Sentence, spoken
 
 logger = logging.getLogger(__name__)
 LONGEST_SUBJECT = 100
@@ -26,10 +28,13 @@ TO_CHAT = "enrollment.tasks.post_due_notices"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a notice says. `said` is what somebody typed; `chat` is what everybody in the chat may read, empty: nothing."""
+    """What a notice says, subject and text as sentences, for each reader's language.
 
-    subject: str
-    text: str
+    `said` is what somebody typed; `chat` is what everybody in the chat may read, empty: nothing.
+    """
+
+    subject: Sentence
+    text: Sentence
     said: str = ""
     link: str = "/"
     event: str = ""
@@ -40,9 +45,11 @@ class Words:
 def write(people: Iterable[User], words: Words) -> int:
     """Write it down for each of these who has an address and may come in, and for the chat; return for how many people."""
     named = {person.email: person for person in people if person.email and person.is_active}
-    more = {"event": words.event, "thread": words.thread, "link": words.link, "subject": _one_line(words.subject)}
-    mails = [Notice(person=person, to=address, text=words.text, said=words.said, **more) for address, person in named.items()]
-    posts = [Notice(is_for_chat=True, text=words.chat, **more)] if words.chat and settings.WEBHOOK_URL else []
+    more = {"event": words.event, "thread": words.thread, "link": words.link}
+    by_language = {language: _in(language, words) for language in {person.speaks for person in named.values()}}
+    mails = [Notice(person=each, to=to, said=words.said, **by_language[each.speaks], **more) for to, each in named.items()]
+    in_the_chat = Notice(is_for_chat=True, text=words.chat, subject=_one_line(words.subject), **more)
+    posts = [in_the_chat] if words.chat and settings.WEBHOOK_URL else []
     if mails or posts:
         Notice.objects.bulk_create([*mails, *posts])
         transaction.on_commit(lambda: _wake([*([BY_MAIL] if mails else []), *([TO_CHAT] if posts else [])]), robust=True)
@@ -57,6 +64,12 @@ def once(kind: str, subject_id: int, now: datetime) -> bool:
 def told(kind: str, field: str = "pk") -> Exists:
     """Find what was told already, by the field that holds its number."""
     return Exists(ToldOnce.objects.filter(kind=kind, subject_id=OuterRef(field)))
+
+
+def _in(language: str, words: Words) -> dict[str, str]:
+    """Say it now, whoever's page or worker this is: a name or a state may be another one by the time that it is sent."""
+    with translation.override(language):
+        return {"language": language, "subject": _one_line(spoken(words.subject)), "text": spoken(words.text)}
 
 
 def _one_line(text: str) -> str:

@@ -7,9 +7,10 @@ from enrollment.models import Delegation, Device, User
 from enrollment.moments import in_words
 from enrollment.notices.grants import NOT_YOU
 from enrollment.notices.outbox import Words, write
+from enrollment.sentences import Sentence, joined, say
 
-NOT_YOU_YET = "If this was not you, retire it on its page, and tell an admin."
-NOT_EXPECTED = "If you did not expect this, ask an admin."
+NOT_YOU_YET = say("If this was not you, retire it on its page, and tell an admin.")
+NOT_EXPECTED = say("If you did not expect this, ask an admin.")
 ANSWERS = "/admin/enrollment/accessrequest/"
 
 
@@ -17,49 +18,82 @@ def ask_admins(device: Device) -> None:
     """Tell every admin who may let it in that a device waits."""
     admins = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=device.owner_id)
     text = (
-        f"{device.owner} enrolled a device, {device.name}. It reaches nothing until an admin approves it.\n"
-        f"Fingerprint of its key, which its owner sees too: {keys.fingerprint(device.public_key)}"
+        say(
+            "{owner} enrolled a device, {device}. It reaches nothing until an admin approves it.",
+            owner=device.owner,
+            device=device.name,
+        ),
+        say("Fingerprint of its key, which its owner sees too: {fingerprint}", fingerprint=keys.fingerprint(device.public_key)),
     )
-    link = f"/admin/enrollment/device/{device.pk}/change/"
-    write(admins, Words(f"A device of {device.owner} waits for approval", text, link=link, event="device.waits"))
+    subject = say("A device of {owner} waits for approval", owner=device.owner)
+    write(admins, Words(subject, joined(text, "\n"), link=f"/admin/enrollment/device/{device.pk}/change/", event="device.waits"))
 
 
-def tell_admins(subject: str, text: str, *, path: str = "/admin/") -> None:
+def tell_admins(subject: Sentence, text: Sentence, *, path: str = "/admin/") -> None:
     """Tell every admin what only an admin can settle. `path` is the page that says more."""
     admins = User.objects.filter(is_superuser=True, is_active=True)
     write(admins, Words(subject, text, link=path, event="admin.told", chat=f"For the admins: {subject}."))
 
 
-def tell_device_owner(device: Device, what: str, *, actor: User | None, key: str = "", reason: str = "") -> None:
+def tell_device_owner(device: Device, what: Sentence, *, actor: User | None, key: str = "", reason: str = "", waits: bool = False) -> None:
     """Tell somebody what was done to a device of theirs. Its key is named by the fingerprint alone, its addresses not at all."""
-    by = "" if actor is None else " by you" if actor.pk == device.owner_id else f" by {actor}"
-    lead = "\n\nThe reason given:" if reason else ""
+    done = say("Your device {device} was {said}", device=device.name, said=what)
+    subject = say("{done}, and waits for approval", done=done) if waits else done
     text = (
-        f"Your device {device.name} {what}{by}.\nFingerprint of its key: {keys.fingerprint(key or device.public_key)}\n\n"
-        f"{_advice(device)}{lead}"
+        _by(device, what, actor),
+        say("Fingerprint of its key: {fingerprint}", fingerprint=keys.fingerprint(key or device.public_key)),
+        "",
+        _advice(device),
+        *(("", say("The reason given:")) if reason else ()),
     )
     link, thread = f"/devices/{device.pk}/", f"device-{device.pk}"
-    write([device.owner], Words(f"Your device {device.name} {what}", text, reason, link, "device.changed", thread))
+    write([device.owner], Words(subject, joined(text, "\n"), reason, link, "device.changed", thread))
 
 
-def _advice(device: Device) -> str:
+def _by(device: Device, what: Sentence, actor: User | None) -> Sentence:
+    if actor is None:
+        return say("Your device {device} was {said}.", device=device.name, said=what)
+    if actor.pk == device.owner_id:
+        return say("Your device {device} was {said} by you.", device=device.name, said=what)
+    return say("Your device {device} was {said} by {who}.", device=device.name, said=what, who=actor)
+
+
+def _advice(device: Device) -> Sentence:
     return {Device.State.ENROLLED: NOT_YOU, Device.State.PENDING: NOT_YOU_YET}.get(Device.State(device.state), NOT_EXPECTED)
 
 
 def tell_delegate(delegation: Delegation) -> None:
     """Tell somebody whom they stand in for, from when until when."""
     text = (
-        f"From {in_words(delegation.starts_at)} until {in_words(delegation.ends_at)} you may answer requests in the stead of "
-        f"{delegation.delegator}, and do not have to. Their page says what waits for you then.\n{NOT_EXPECTED}\n\nThe reason given:"
+        say(
+            "From {start} until {end} you may answer requests in the stead of {person}, and do not have to."
+            " Their page says what waits for you then.",
+            start=in_words(delegation.starts_at),
+            end=in_words(delegation.ends_at),
+            person=delegation.delegator,
+        ),
+        NOT_EXPECTED,
+        "",
+        say("The reason given:"),
     )
-    subject = f"You stand in for {delegation.delegator}"
-    write([delegation.delegate], Words(subject, text, delegation.reason, ANSWERS, "delegation.made", f"delegation-{delegation.pk}"))
+    words = Words(
+        say("You stand in for {person}", person=delegation.delegator),
+        joined(text, "\n"),
+        delegation.reason,
+        ANSWERS,
+        "delegation.made",
+        f"delegation-{delegation.pk}",
+    )
+    write([delegation.delegate], words)
 
 
 def tell_delegation_ended(delegation: Delegation, *, actor: User | None) -> None:
     """Tell both that it ended before its time, except whoever ended it."""
-    by = f" by {actor}" if actor else ""
-    subject = f"{delegation.delegate} no longer stands in for {delegation.delegator}"
-    text = f"{subject}: the delegation was ended{by}.\n\n{NOT_EXPECTED}"
+    two = {"delegate": delegation.delegate, "delegator": delegation.delegator}
+    subject = say("{delegate} no longer stands in for {delegator}", **two)
+    ended = say("{subject}: the delegation was ended.", subject=subject)
+    if actor:
+        ended = say("{subject}: the delegation was ended by {who}.", subject=subject, who=actor)
     people = [person for person in (delegation.delegator, delegation.delegate) if actor is None or person.pk != actor.pk]
+    text = joined([ended, NOT_EXPECTED], "\n\n")
     write(people, Words(subject, text, link="/", event="delegation.ended", thread=f"delegation-{delegation.pk}"))

@@ -20,8 +20,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from enrollment import clock, lifecycle
+from enrollment.models import User
 from enrollment.sentences import say
 from enrollment.step_up import BROWSER_SESSION_KEY, KEPT_KEY
+from portal import language
 from portal.oidc.arrival import arrive
 from portal.oidc.flow import ID_TOKEN_SESSION_KEY, CarefulSession
 from portal.oidc.refusal import SignInRefused
@@ -60,6 +62,8 @@ class AccountAdapter(DefaultAccountAdapter):
         request.session[BROWSER_SESSION_KEY] = browser.pk if browser else None
         if browser is None or not lifecycle.keep_key(browser, str(request.session.session_key)):
             logout(request)  # the provider, or an admin, ended it while it began
+        if isinstance(user, User):
+            language.arrive(user, response)
         return response
 
 

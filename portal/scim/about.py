@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from portal.scim import answers, reading
 from portal.scim.answers import CORE
 
-STRINGS = {"User": ("userName", "externalId", "displayName"), "Group": ("displayName", "externalId")}
+STRINGS = {"User": ("userName", "externalId", "displayName", "preferredLanguage"), "Group": ("displayName", "externalId")}
 NOT = {"supported": False}
 
 

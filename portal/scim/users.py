@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from enrollment import clock, lifecycle
 from enrollment.lifecycle.members import DIRECTORY
@@ -24,6 +27,7 @@ from portal.scim.reading import attributes_of
 
 EXTERNAL_ID, USER_NAME = "externalId", "userName"
 FILTERS = ("id", "username", "externalid")
+KEPT = {"active", "username", "externalid", "displayname", "name", "emails", "preferredlanguage"}
 HELD = {"username": "in_directory__user_name__iexact", "externalid": "in_directory__external_id"}
 
 
@@ -35,6 +39,7 @@ class Said:
     external_id: str = ""
     name: str = ""
     email: str = ""
+    language: str = ""
     active: bool | None = None
 
     @property
@@ -60,7 +65,7 @@ def made(request: HttpRequest) -> HttpResponse:
     insist(said.user_name, "userName is required.")
     insist(said.subject, f"{settings.SCIM_SUBJECT} is required: it must be what the OpenID provider sends as sub.")
     names = {"user_name": said.user_name, "external_id": said.external_id, "name": said.name, "email": said.email}
-    user = lifecycle.provision_user(settings.OIDC_ISSUER, said.subject, **names, now=now)
+    user = lifecycle.provision_user(settings.OIDC_ISSUER, said.subject, **names, language=said.language, now=now)
     if said.active is False:
         suspend(user, request)
     elif not user.is_active and user.disabled_by_source == DIRECTORY:
@@ -137,6 +142,7 @@ def shown(user: User) -> dict[str, Any]:
     told: dict[str, Any] = {"schemas": [f"{answers.CORE}User"], "id": own, "userName": known.user_name, "active": user.is_active}
     told |= {"externalId": known.external_id} if known.external_id else {}
     told |= {"displayName": user.name, "name": {"formatted": user.name}} if user.name else {}
+    told |= {"preferredLanguage": user.language} if user.language else {}
     told |= {"emails": [{"value": user.email, "type": "work", "primary": True}]} if user.email else {}
     return {**told, "meta": answers.meta("User", own, known.since, known.changed_at)}
 
@@ -161,7 +167,7 @@ def _take_over(user: User, said: Said, request: HttpRequest) -> None:
             lifecycle.enable_user(user, actor=None, now=now, source=DIRECTORY)
         except lifecycle.Refused as refused:
             raise ScimError(409, " ".join(refused.reasons)) from None
-    lifecycle.describe_user(user, user_name=said.user_name, name=said.name, email=said.email, now=now)
+    lifecycle.describe_user(user, user_name=said.user_name, name=said.name, email=said.email, language=said.language, now=now)
 
 
 def _said(body: Mapping[str, Any]) -> Said:
@@ -171,6 +177,7 @@ def _said(body: Mapping[str, Any]) -> Said:
         external_id=reading.text(told.get("externalid"), "externalId"),
         name=reading.text(told.get("displayname"), "displayName") or _name(told.get("name")),
         email=_email(told.get("emails")),
+        language=_language(told.get("preferredlanguage")),
         active=reading.truth(told["active"]) if told.get("active") is not None else None,
     )
 
@@ -181,7 +188,7 @@ def _change(step: reading.Operation) -> dict[str, Any]:
         return {"name": {"formatted": step.value}}
     if re.fullmatch(r'emails\[type eq "work"\](\.value)?', step.path):
         return {"emails": step.value if not isinstance(step.value, str) else [{"value": step.value}]}
-    return {step.path: step.value} if step.path in {"active", "username", "externalid", "displayname", "name", "emails"} else {}
+    return {step.path: step.value} if step.path in KEPT else {}
 
 
 def _name(value: object) -> str:
@@ -200,3 +207,11 @@ def _email(value: object) -> str:
     known = [attributes_of(each) for each in value if isinstance(each, Mapping)]
     first = next((each for each in known if each.get("primary") is True), known[0] if known else {})
     return reading.text(first.get("value"), "An e-mail address")
+
+
+def _language(value: object) -> str:
+    """Return the first that the portal speaks, "" for none: it is written as a browser's Accept-Language (RFC 7643, 4.1.1)."""
+    for code, _quality in parse_accept_lang_header(reading.text(value, "preferredLanguage").lower()):
+        with suppress(LookupError):
+            return get_supported_language_variant(code)
+    return ""
