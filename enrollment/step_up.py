@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib import messages
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -34,7 +35,7 @@ def ask(request: HttpRequest, *, back: str = "", keeps: bool = True) -> HttpResp
     if is_recent(request):
         return None
     back, was_sent = back or request.get_full_path(), request.method == "POST"
-    is_kept = was_sent and keeps and _keep(request, back)
+    is_kept = was_sent and keeps and keep(request, back)
     context = {"sentence": in_words(request), "back": back, "was_sent": was_sent, "is_kept": is_kept}
     response = render(request, "step_up.html", context, status=403)
     add_never_cache_headers(response)
@@ -57,12 +58,27 @@ def in_words(request: HttpRequest) -> str:
     return say("This needs a sign-in of the last {needed}; yours was {age} ago.", needed=needed, age=seconds_in_words(age))
 
 
-def kept(request: HttpRequest) -> QueryDict | None:
-    """Return what was sent from this page when the sign-in was too old, once there is a newer one, and once: to show, not to act on."""
+def keep(request: HttpRequest, back: str, by: int | None = None) -> bool:
+    """Keep what was sent for the page at `back`, if that may be done, and tell; `by`: whose it is, where nobody is signed in any more."""
+    sent = request.POST.copy()
+    secrets = getattr(request, "sensitive_post_parameters", ()) if by is None else ("public_key",)  # no view has said by then what is
+    for name in ("csrfmiddlewaretoken", *secrets):
+        sent.pop(name, None)
+    text = sent.urlencode()
+    if len(text) > LONGEST_KEPT or not all(map(_is_public, sent.getlist("public_key"))):
+        return False
+    request.session[KEPT_KEY] = {"back": back, "sent": text, "by": by}
+    return True
+
+
+def kept(request: HttpRequest, *, says_so: bool = True) -> QueryDict | None:
+    """Return what was sent from this page when the sign-in was too old or ended; after a newer one, and once: to show, not to act on."""
     found = request.session.get(KEPT_KEY)
-    if request.method != "GET" or not found or found["back"] != request.get_full_path() or not is_recent(request):
+    if request.method != "GET" or not found or found["back"] != request.get_full_path() or not (found["by"] or is_recent(request)):
         return None
     del request.session[KEPT_KEY]
+    if says_so:
+        messages.info(request, say("You have signed in again, and nothing was sent yet: look at what you typed, and send it."))
     return QueryDict(found["sent"])
 
 
@@ -80,17 +96,6 @@ def _latest(browser: int, user: User) -> datetime | None:
     counting = IdentityProof.objects.filter(signed_out_at=None, withdrawn_at=None, browser__ended_at=None)
     at: datetime | None = counting.filter(browser=browser, user=user).aggregate(at=Max("auth_time"))["at"]
     return at
-
-
-def _keep(request: HttpRequest, back: str) -> bool:
-    sent = request.POST.copy()
-    for name in ("csrfmiddlewaretoken", *getattr(request, "sensitive_post_parameters", ())):
-        sent.pop(name, None)
-    text = sent.urlencode()
-    if len(text) > LONGEST_KEPT or not all(map(_is_public, sent.getlist("public_key"))):
-        return False
-    request.session[KEPT_KEY] = {"back": back, "sent": text}
-    return True
 
 
 def _is_public(text: str) -> bool:

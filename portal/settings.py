@@ -68,6 +68,7 @@ SESSION_COOKIE_HTTPONLY = True
 STEP_UP_SECONDS = whole("LYCHGATE_STEP_UP_SECONDS", 900, 60, 86400)  # how old a proof of identity may be to decide, open or change
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
+LAST_SEEN_COOKIE_NAME = f"{COOKIES}-last"  # portal/unsent.py
 CSRF_COOKIE_NAME = f"{COOKIES}-csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -128,6 +129,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.unsent.keep_what_was_typed",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.too_many.Limited",

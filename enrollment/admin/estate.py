@@ -63,7 +63,7 @@ class EstateAdmin(Kept, RowAdmin):
             return asked
         if may_save and looks and not step_up.is_recent(request):
             extra_context = {"step_up": step_up.in_words(request), **(extra_context or {})}
-        if typed := step_up.kept(request):
+        if typed := step_up.kept(request, says_so=False):
             request.method, request.POST = "POST", typed  # type: ignore[assignment] # shown as it was sent, which saves nothing:
             request.refused = (gettext("You have signed in again, and nothing is saved yet: look at it, and save."),)  # type: ignore[attr-defined]
         try:

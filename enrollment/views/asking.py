@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from enrollment import clock, facts, lifecycle, policy
+from enrollment import clock, facts, lifecycle, policy, step_up
 from enrollment.forms import RequestForm
 from enrollment.forms.access import USUAL
 from enrollment.forms.fields import numbers
@@ -51,7 +51,7 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
     terms = terms_of(request.user, [resource], now)[resource.pk]
     extends = _to_extend(request, resource, now)
     form = RequestForm(
-        request.POST or None,
+        request.POST or step_up.kept(request),
         devices=request.user.devices.usable(),
         longest=terms.asking.most_seconds or 1,
         now=now,

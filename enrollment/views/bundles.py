@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from enrollment import clock, lifecycle, tickets
+from enrollment import clock, lifecycle, step_up, tickets
 from enrollment.forms import BundleForm
 from enrollment.forms.fields import numbers
 from enrollment.models import Resource
@@ -44,10 +44,11 @@ def bundle_new(request: SignedIn) -> HttpResponse:
         return render(request, "enrollment/bundle_none.html", {"named": named, "largest": lifecycle.LARGEST})
     terms = terms_of(request.user, named, now)
     possible = [each for each in named if not terms[each.pk].reasons]
-    ticked = set(numbers(request.POST.getlist("resource"))) if request.method == "POST" else {each.pk for each in possible}
+    typed = request.POST or step_up.kept(request)
+    ticked = {each.pk for each in possible} if typed is None else set(numbers(typed.getlist("resource")))
     bounds = {each: terms[each.pk].asking.most_seconds for each in possible if each.pk in ticked}
     form = BundleForm(
-        request.POST or None,
+        typed,
         resources=Resource.objects.filter(pk__in=[each.pk for each in possible]),
         devices=request.user.devices.usable(),
         longest=min(bounds.values(), default=1),

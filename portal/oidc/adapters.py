@@ -23,7 +23,7 @@ from enrollment import clock, lifecycle
 from enrollment.models import User
 from enrollment.sentences import say
 from enrollment.step_up import BROWSER_SESSION_KEY, KEPT_KEY
-from portal import language
+from portal import language, unsent
 from portal.oidc.arrival import arrive
 from portal.oidc.flow import ID_TOKEN_SESSION_KEY, CarefulSession
 from portal.oidc.refusal import SignInRefused
@@ -57,6 +57,8 @@ class AccountAdapter(DefaultAccountAdapter):
         request.session.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
         if kept := getattr(login, "kept", None):
             request.session[KEPT_KEY] = kept
+        else:
+            request.session.pop(KEPT_KEY, None)  # somebody else's
         response: HttpResponse = super().post_login(request, user, **kwargs)
         browser = getattr(login, "browser", None)
         request.session[BROWSER_SESSION_KEY] = browser.pk if browser else None
@@ -64,6 +66,7 @@ class AccountAdapter(DefaultAccountAdapter):
             logout(request)  # the provider, or an admin, ended it while it began
         if isinstance(user, User):
             language.arrive(user, response)
+            unsent.remember(response, user)
         return response
 
 
@@ -83,7 +86,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         user = arrive(sociallogin, browser=request.session.get(BROWSER_SESSION_KEY), now=clock.of(request))
-        sociallogin.kept = request.session.get(KEPT_KEY) if user == request.user else None
+        kept = request.session.get(KEPT_KEY)
+        sociallogin.kept = kept if kept and (user == request.user or kept.get("by") == user.pk) else None
 
     def on_authentication_error(
         self,

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from enrollment import clock, facts, lifecycle
 from enrollment.models import User
 from enrollment.step_up import BROWSER_SESSION_KEY
+from portal import unsent
 from portal.oidc.flow import ID_TOKEN_SESSION_KEY, OIDCFlow
 from portal.oidc.refusal import SignInRefused
 
@@ -84,12 +85,20 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         lifecycle.sign_out(request.user, request.session.get(BROWSER_SESSION_KEY), now=clock.of(request))
     logout(request)
     farewell = _end_session_endpoint(request) if was_signed_in else ""
-    if not farewell:
-        return HttpResponseRedirect(resolve_url("signed_out"))
+    return _forgotten(HttpResponseRedirect(_with(farewell, id_token) if farewell else resolve_url("signed_out")))
+
+
+def _with(farewell: str, id_token: str) -> str:
+    """Return the provider's address for signing out there (OpenID Connect RP-Initiated Logout 1.0, section 2), coming back here."""
     said = {"client_id": settings.OIDC_CLIENT_ID, "post_logout_redirect_uri": f"{settings.PUBLIC_URL}{resolve_url('signed_out')}"}
     if id_token:
         said["id_token_hint"] = id_token
-    return HttpResponseRedirect(f"{farewell}{'&' if '?' in farewell else '?'}{urlencode(said)}")
+    return f"{farewell}{'&' if '?' in farewell else '?'}{urlencode(said)}"
+
+
+def _forgotten(response: HttpResponse) -> HttpResponse:
+    unsent.forget(response)
+    return response
 
 
 @require_GET
