@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import NAMESPACE_OID, uuid5
 
 from django.db import transaction
 
+from enrollment import notices
 from enrollment.lifecycle.outcomes import Refused, refuse_if
 from enrollment.lifecycle.requests import clean_question, request_access
 from enrollment.models import AccessRequest, Device, Resource, User
@@ -41,6 +43,8 @@ def request_bundle(
     refuse_if(not resources, say("Choose at least one resource."), field="resource")
     refuse_if(len(resources) > LARGEST, say("Ask for {largest} resources at once at most.", largest=LARGEST), field="resource")
     reason, ticket = clean_question(devices=devices, seconds=seconds, reason=reason, ticket=ticket)
+    # Of who asks and when: all of it has the same, and nobody else's.
+    bundle = uuid5(NAMESPACE_OID, f"{requester.pk} {now.isoformat()}") if len(resources) > 1 else None
     made, refused = [], {}
     with transaction.atomic():
         for resource in sorted(resources, key=lambda each: each.pk):
@@ -53,6 +57,7 @@ def request_bundle(
                     reason=reason,
                     ticket=ticket,
                     starts_at=starts_at,
+                    bundle=bundle,
                     now=now,
                 )
             except Refused as because:
@@ -61,4 +66,6 @@ def request_bundle(
                 made.append(asked)
         if refused:
             raise RefusedBundle(refused)
+        if bundle:
+            notices.ask_approvers(*made, now=now)
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -29,17 +30,33 @@ def request_access(  # noqa: PLR0913 - one argument for each thing the form says
     ticket: str = "",
     starts_at: datetime | None = None,
     extends: Grant | None = None,
+    bundle: UUID | None = None,
     now: datetime,
 ) -> AccessRequest:
-    """Open a request under the current terms, and tell those who may answer. Refused with every reason at once."""
+    """Open a request under the current terms, and tell those who may answer. Refused with every reason at once.
+
+    One of a `bundle` is told of by whoever makes that, together with the others.
+    """
     reason, ticket = clean_question(devices=devices, seconds=seconds, reason=reason, ticket=ticket)
     refuse_if(starts_at is not None and starts_at.utcoffset() is None, say("The start needs a time zone."))
     try:
         with transaction.atomic():
             User.objects.select_for_update(no_key=True).get(pk=requester.pk)
-            return _request(
-                requester, resource, devices, seconds=seconds, reason=reason, ticket=ticket, starts_at=starts_at, extends=extends, now=now
+            made = _request(
+                requester,
+                resource,
+                devices,
+                seconds=seconds,
+                reason=reason,
+                ticket=ticket,
+                starts_at=starts_at,
+                extends=extends,
+                bundle=bundle,
+                now=now,
             )
+            if bundle is None:
+                notices.ask_approvers(made, now=now)
+            return made
     except IntegrityError as error:
         raise Refused(WAITS_ALREADY) from error
 
@@ -74,6 +91,7 @@ def _request(  # noqa: PLR0913 - as above
     ticket: str,
     starts_at: datetime | None,
     extends: Grant | None,
+    bundle: UUID | None,
     now: datetime,
 ) -> AccessRequest:
     requester, resource = User.objects.get(pk=requester.pk), Resource.objects.select_related("policy").get(pk=resource.pk)
@@ -95,12 +113,12 @@ def _request(  # noqa: PLR0913 - as above
         reason=reason,
         ticket=ticket,
         extends=extends,
+        bundle=bundle,
         created_at=now,
         answer_by=now + timedelta(seconds=version.time_to_answer),
     )
     RequestedDevice.objects.bulk_create([RequestedDevice(request=request, device=device, resource=resource) for device in fresh])
     audit.append("request.made", actor=requester, subject=request, data=told.request_made(request, fresh), now=now)
-    notices.ask_approvers(request, now=now)
     return request
 
 

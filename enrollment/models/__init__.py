@@ -8,7 +8,7 @@ from enrollment.models.directory import DirectoryGroup, DirectoryUser, HeldChang
 from enrollment.models.estate import AccessPolicy, Pep, Placement, PolicyVersion, Resource, ResourcePort, Stage
 from enrollment.models.handovers import Handover, digest_of
 from enrollment.models.log import AuditCheck, AuditEvent, AuditHead
-from enrollment.models.notices import Notice, ToldOnce
+from enrollment.models.notices import Notice, NoticeItem, ToldOnce
 from enrollment.models.people import IdentityProof, Membership, User, username_for
 from enrollment.models.sessions import BrowserSession, LogoutToken
 
@@ -32,6 +32,7 @@ __all__ = [
     "LogoutToken",
     "Membership",
     "Notice",
+    "NoticeItem",
     "Pep",
     "Placement",
     "PolicyVersion",

@@ -40,6 +40,7 @@ class AccessRequest(models.Model):
     reason = models.TextField(_("reason"), max_length=1000)
     ticket = models.CharField(_("ticket"), max_length=80, blank=True)
     extends = models.ForeignKey("Grant", null=True, blank=True, on_delete=models.PROTECT, related_name="extensions")
+    bundle = models.UUIDField(null=True, blank=True, editable=False, db_index=True)  # the same for all that was asked by one form
     is_break_glass = models.BooleanField(default=False)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.PENDING)
     created_at = models.DateTimeField()

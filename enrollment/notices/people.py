@@ -7,11 +7,11 @@ from enrollment.models import Delegation, Device, User
 from enrollment.moments import in_words
 from enrollment.notices.grants import NOT_YOU
 from enrollment.notices.outbox import Words, write
+from enrollment.notices.requests import ANSWERS
 from enrollment.sentences import Sentence, joined, say
 
 NOT_YOU_YET = say("If this was not you, retire it on its page, and tell an admin.")
 NOT_EXPECTED = say("If you did not expect this, ask an admin.")
-ANSWERS = "/admin/enrollment/accessrequest/"
 
 
 def ask_admins(device: Device) -> None:

@@ -6,7 +6,8 @@ Late is safe: what is over by then is not told. Twice is safe: `once` lets one t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -43,21 +44,22 @@ def _in_turn(remind: Callable[[datetime], int], now: datetime) -> int:
 def _halfway(now: datetime) -> int:
     """Remind approvers once half the time to answer has passed."""
     waiting = AccessRequest.objects.filter(~told(HALFWAY), state=AccessRequest.State.PENDING, answer_by__gt=now).order_by("answer_by")
-    times = waiting.values_list("pk", "created_at", "answer_by")
-    due = (pk for pk, asked, end in times.iterator() if asked + (end - asked) / 2 <= now)
-    return sum(_remind_halfway(pk, now) for pk in list(islice(due, BATCH)))
+    times = waiting.values_list("pk", "bundle", "created_at", "answer_by")
+    due = ((pk, bundle) for pk, bundle, asked, end in times.iterator() if asked + (end - asked) / 2 <= now)
+    together: dict[object, list[int]] = defaultdict(list)
+    for pk, bundle in islice(due, BATCH):
+        together[bundle or pk].append(pk)
+    return sum(_remind_halfway(sorted(those), now) for those in together.values())
 
 
 @transaction.atomic
-def _remind_halfway(pk: int, now: datetime) -> bool:
-    """Do it, unless whoever asked had them reminded a moment ago."""
-    if not once(HALFWAY, pk, now):
-        return False
-    still = AccessRequest.objects.filter(pk=pk, state=AccessRequest.State.PENDING)
+def _remind_halfway(those: Iterable[int], now: datetime) -> bool:
+    """Do it, for what is due of one form together, unless whoever asked had them reminded a moment ago."""
     quiet = Q(reminded_at=None) | Q(reminded_at__lte=now - REMIND_EVERY)
-    if still.filter(quiet).update(reminded_at=now) != 1:
-        return False
-    return requests.remind_approvers(still.select_related("requester", "resource").get(), now=now) > 0
+    still = AccessRequest.objects.filter(state=AccessRequest.State.PENDING)
+    mine = [pk for pk in those if once(HALFWAY, pk, now) and still.filter(quiet, pk=pk).update(reminded_at=now) == 1]
+    waiting = list(still.filter(pk__in=mine).select_related("requester", "resource").order_by("pk"))
+    return bool(waiting) and requests.remind_approvers(*waiting, now=now) > 0
 
 
 def _expiring(now: datetime) -> int:

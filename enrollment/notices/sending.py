@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
-from enrollment.models import Notice
+from enrollment.models import AccessRequest, Notice, NoticeItem
 from enrollment.notices import chat, mails
+from enrollment.notices.requests import ASKS
 
 logger = logging.getLogger(__name__)
 MOST_TRIES = 12
@@ -53,12 +54,26 @@ def _claim(notice: Notice, longest: timedelta, now: datetime) -> bool:
 def _mail(notice: Notice, now: datetime) -> bool:
     if not _claim(notice, LONGEST_WAIT, now):
         return False
+    items = _items(notice)
+    if items is None:
+        Notice.objects.filter(pk=notice.pk).delete()
+        return False
     try:
-        mails.as_mail(notice).send()
+        mails.as_mail(notice, [item for item in items if item.line]).send()
     except Exception:  # whatever a mail server does, what was decided stands
         logger.exception("A notice could not be mailed, try %s of %s: %s", notice.tries + 1, MOST_TRIES, notice.subject)
         return False
     return _is_sent(notice, now)
+
+
+def _items(notice: Notice) -> list[NoticeItem] | None:
+    """Return the requests that it is about, read once it is claimed; None where it asks for an answer and none waits for one any more."""
+    items = list(notice.items.all())
+    if notice.event not in ASKS or not items:
+        return items
+    waiting = AccessRequest.objects.filter(pk__in=[item.request_id for item in items], state=AccessRequest.State.PENDING)
+    still = set(waiting.values_list("pk", flat=True))
+    return [item for item in items if item.request_id in still] or None
 
 
 def _post_oldest(now: datetime) -> bool:

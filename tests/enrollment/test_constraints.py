@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from enforcement.models import Alarm, Enforcement, Handshake
 from enrollment import lifecycle
-from enrollment.models import BrowserSession, LogoutToken, ToldOnce
+from enrollment.models import BrowserSession, LogoutToken, NoticeItem, ToldOnce
 from tests import factories
 
 CONSTRAINTS = {
@@ -56,6 +56,7 @@ def there(pep, fileshare, alice, bob, erin, laptop, request_of_alice):
         browser=BrowserSession.objects.create(user=erin, key="a-key", began_at=NOW),
         logout=LogoutToken.objects.create(jti="one", sid="s1", issued_at=NOW, forget_at=NOW),
         alarm=Alarm.objects.create(pep=pep, kind=Alarm.Kind.DRIFT, seen_at=NOW),
+        item=NoticeItem.objects.filter(request=request_of_alice).first(),
         told=ToldOnce.objects.create(kind="grant late", subject_id=grant.pk, at=NOW),
     )
 
@@ -96,6 +97,7 @@ BREACHES = {
     "directory_user_name_once": again("in_directory", user=lambda there: there.bob, user_name="ERIN"),
     "one_held_change": again("held"),
     "told_once": again("told"),
+    "notice_names_a_request_once": again("item"),
     "held_closed_at": put("held", state="over"),
     "membership_once": again("membership"),
     "policy_version_once": again("version"),

@@ -14,7 +14,7 @@ from enrollment.models import AuditEvent, ResourcePort
 @pytest.fixture
 def verbs(words):
     """The verbs of the events on a page, in the order of the page."""
-    return lambda response: re.findall(r"<strong>([a-z_.]+)</strong>", response.content.decode())
+    return lambda response: re.findall(r"<strong>([a-z0-9_.]+)</strong>", response.content.decode())
 
 
 def test_it_tells_of_a_request_its_answers_and_its_grant_newest_first(browse, carol, bob, granted, now, url, verbs):
@@ -69,14 +69,14 @@ def test_the_history_of_an_event_is_that_of_what_it_is_about(browse, carol, alic
 
 def test_a_long_one_comes_in_pages_that_stay_as_they_are_while_more_happens(browse, carol, alice, asked, now, url, verbs):
     for number in range(history.PER_PAGE + 1):
-        audit.append(f"test.number_{'i' * number}", actor=alice, subject=asked, data={}, now=now)
+        audit.append(f"test.number_{number}", actor=alice, subject=asked, data={}, now=now)
     client = browse(carol)
     first = client.get(url("accessrequest_history", asked.pk))
     assert len(verbs(first)) == history.PER_PAGE
     older = re.search(r'href="(\?before=\d+)">Older', first.content.decode())[1]
     audit.append("test.meanwhile", actor=alice, subject=asked, data={}, now=now)
     second = client.get(url("accessrequest_history", asked.pk) + older)
-    assert verbs(second) == ["test.number_", "request.made"]
+    assert verbs(second) == ["test.number_0", "request.made"]
     assert "Older" not in second.content.decode()
     assert 'href="?">Newest' in second.content.decode()
 
