@@ -18,6 +18,7 @@ from enrollment.admin import briefing, earlier
 from enrollment.admin.filters import RequestFilter, answerable
 from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Frozen, Inline, Shared, answers, reads_all, viewer
+from enrollment.admin.persons import told_apart
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin
 from enrollment.admin_forms.answers import ApproveForm, DenyForm
 from enrollment.durations import exact
@@ -123,7 +124,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     @admin.display(description=_("who asks for what"), ordering="requester__name")
     def who_and_what(self, asked: AccessRequest) -> str:
         loud = gettext("EMERGENCY ACCESS: ") if asked.is_break_glass else ""
-        return f"{loud}{asked.requester}: {asked.resource} ({briefing.ports_of(asked)})"
+        return told_apart(f"{loud}{asked.requester}: {asked.resource} ({briefing.ports_of(asked)})", asked.requester)
 
     @admin.display(description=_("who"))
     def who(self, asked: AccessRequest) -> str:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import clock, facts, lifecycle, step_up
 from enrollment.admin.filters import DefaultFilter
 from enrollment.admin.mixins import Shared, keeps, reads_all, viewer
+from enrollment.admin.persons import address_of
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.delegations import DelegationForm
@@ -56,7 +57,7 @@ class DelegationAdmin(Shared, VerbAdmin):
     """What one lent and what was lent to one."""
 
     verbs = (ending("end", _("End …"), _("End the delegation?"), _("End"), end, may_end_something, NothingForm),)
-    list_display = ["who_stands_in", "delegator", "starts_at", "ends_at", "standing"]
+    list_display = ["who_stands_in", "in_whose_stead", "starts_at", "ends_at", "standing"]
     list_filter = [DelegationFilter]
     search_fields = ["delegator__name", "delegator__email", "delegate__name", "delegate__email"]
     search_help_text = _("Who, for whom")
@@ -115,7 +116,7 @@ class DelegationAdmin(Shared, VerbAdmin):
     def who_stands_in(self, delegation: Delegation) -> str:
         return _with_address(delegation.delegate)
 
-    @admin.display(description=_("in whose stead"))
+    @admin.display(description=_("in whose stead"), ordering="delegator__name")
     def in_whose_stead(self, delegation: Delegation) -> str:
         return _with_address(delegation.delegator)
 
@@ -143,4 +144,4 @@ def _end(form: DelegationForm) -> datetime:
 
 def _with_address(user: User) -> str:
     """Return the address too: names are chosen by people. No link: an approver may not open accounts."""
-    return f"{user} <{user.email}>" if user.email else str(user)
+    return f"{user} <{address_of(user)}>"

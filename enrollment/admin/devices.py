@@ -14,6 +14,7 @@ from enrollment import lifecycle
 from enrollment.admin.filters import DeviceFilter
 from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Frozen, keeps
+from enrollment.admin.persons import told_apart
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm, PlainReasonForm
 from enrollment.models import Device, Handover, User
@@ -73,7 +74,7 @@ class DeviceAdmin(Frozen, VerbAdmin):
         ending("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps),
         ending("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps),
     )
-    list_display = ["name", "owner", "kind", "condition", "address_v4", "address_v6", "enrolled_at"]
+    list_display = ["name", "whose", "kind", "condition", "address_v4", "address_v6", "enrolled_at"]
     list_filter = [DeviceFilter, "kind", "key_origin"]
     list_select_related = ["owner"]
     search_fields = ["name", "owner__name", "owner__email", "address_v4", "address_v6", "public_key"]
@@ -92,6 +93,10 @@ class DeviceAdmin(Frozen, VerbAdmin):
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         """Tell of the link that enrolled it, too, where it is a phone that came by one."""
         return [subject_of(obj), *map(subject_of, Handover.objects.filter(device=obj))]
+
+    @admin.display(description=_("owner"), ordering="owner__name")
+    def whose(self, device: Device) -> str:
+        return told_apart(str(device.owner), device.owner)
 
     @admin.display(description=_("state"), ordering="state")
     def condition(self, device: Device) -> str:

@@ -18,6 +18,7 @@ from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import GrantFilter, UseFilter, overseen
 from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Shared, answers, reads_all, viewer
+from enrollment.admin.persons import address_of, told_apart
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import ReasonForm
 from enrollment.durations import exact
@@ -67,7 +68,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
         *emergencies.VERBS,
     )
     linked_by = ("request",)
-    list_display = ["user", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement", "use"]
+    list_display = ["holder", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement", "use"]
     list_filter = [GrantFilter, UseFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]
     search_help_text = _("Who, or what")
@@ -101,10 +102,14 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
             return super().rows(verb, request, chosen, now)
         return briefing.emergencies(chosen, viewer(request), now)
 
+    @admin.display(description=_("user"), ordering="user__name")
+    def holder(self, grant: Grant) -> str:
+        return told_apart(str(grant.user), grant.user)
+
     @admin.display(description=_("who"))
     def who(self, grant: Grant) -> str:
         """No link: an approver may not open accounts."""
-        return str(grant.user)
+        return f"{grant.user} <{address_of(grant.user)}>"
 
     @admin.display(description=_("what"))
     def what(self, grant: Grant) -> str:

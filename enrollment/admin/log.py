@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -20,8 +20,9 @@ from enrollment.admin import reach
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.history import Subject
 from enrollment.admin.mixins import Frozen, viewer
+from enrollment.admin.persons import below
 from enrollment.chain import Witness
-from enrollment.models import AuditEvent
+from enrollment.models import AuditEvent, User
 from enrollment.sentences import recalled
 
 
@@ -31,7 +32,7 @@ class AuditEventAdmin(Frozen, ExportAdmin):
 
     export = exports.EVENTS
     change_list_template = "admin/enrollment/auditevent_list.html"
-    list_display = ["seq", "at", "verb", "by", "subject_type", "subject"]
+    list_display = ["seq", "at", "verb", "by", "subject_type", "about"]
     list_filter = ["verb", "subject_type"]
     search_fields = ["actor", "subject", "verb"]
     search_help_text = _("Who, about what, or which verb")
@@ -40,9 +41,22 @@ class AuditEventAdmin(Frozen, ExportAdmin):
     readonly_fields = ("seq", "at", "verb", "by", "actor_id", "subject_type", "subject", "subject_id", "what", "previous", "hash")
     fields = readonly_fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        """Read along the address that each person has today: an event holds the name that they had then."""
+        rows: QuerySet[AuditEvent] = super().get_queryset(request)
+        them = User.objects.filter(pk=OuterRef("subject_id"))
+        return rows.annotate(
+            actor_email=Subquery(User.objects.filter(pk=OuterRef("actor_id")).values("email")[:1]),
+            subject_email=Case(When(subject_type="user", then=Subquery(them.values("email")[:1])), default=Value("")),
+        )
+
     @admin.display(description=_("who"), ordering="actor")
-    def by(self, event: AuditEvent) -> str:
-        return recalled(event.actor)
+    def by(self, event: Any) -> str:  # noqa: ANN401 - with the address
+        return below(recalled(event.actor), event.actor_email or "")
+
+    @admin.display(description=_("about"), ordering="subject")
+    def about(self, event: Any) -> str:  # noqa: ANN401 - with the address
+        return below(event.subject, event.subject_email or "")
 
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         """Tell what else happened to whatever the event is about."""

@@ -19,6 +19,7 @@ from enrollment import approvers, clock, exports, step_up
 from enrollment.admin.exporting import ExportAdmin, as_file
 from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Shared, reads_all, viewer
+from enrollment.admin.persons import told_apart
 from enrollment.admin_forms.period import PeriodForm, last_days
 from enrollment.models import Grant, Review
 
@@ -31,7 +32,7 @@ class ReviewAdmin(Shared, ExportAdmin):
 
     export = exports.REVIEWS
     change_list_template = "admin/enrollment/review_list.html"
-    list_display = ["created_at", "reviewer", "on_behalf_of", "request", "verdict", "comment"]
+    list_display = ["created_at", "by", "in_whose_stead", "asked", "verdict", "comment"]
     list_filter = ["verdict", ("request__resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["reviewer__name", "on_behalf_of__name", "requester__name", "request__resource__name", "comment"]
     ordering = ["-created_at", "-id"]
@@ -45,6 +46,18 @@ class ReviewAdmin(Shared, ExportAdmin):
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         """Tell of the request: an answer is an event of that, or, where it reviews emergency access, of the grant."""
         return [subject_of(obj.request), *map(subject_of, Grant.objects.filter(request=obj.request_id))]
+
+    @admin.display(description=_("reviewer"), ordering="reviewer__name")
+    def by(self, review: Review) -> str:
+        return told_apart(str(review.reviewer), review.reviewer)
+
+    @admin.display(description=_("in the stead of"), ordering="on_behalf_of__name", empty_value="-")
+    def in_whose_stead(self, review: Review) -> str | None:
+        return told_apart(str(review.on_behalf_of), review.on_behalf_of) if review.on_behalf_of else None
+
+    @admin.display(description=_("request"), ordering="request")
+    def asked(self, review: Review) -> str:
+        return told_apart(str(review.request), review.request.requester)
 
     def get_urls(self) -> list[URLPattern]:
         return [path(f"{NAME}/", self.admin_site.admin_view(self.approvers_view), name=f"enrollment_review_{NAME}"), *super().get_urls()]

@@ -1,4 +1,4 @@
-"""Lists of the admin that stay readable on a phone: each cell carries the name of its column.
+"""Lists of the admin that stay readable on a phone: each cell carries the name of its column, and filters and sorting fold out above.
 
 Where a row is a card, the style sheet writes that name before the value. Django has no way
 to give a cell an attribute, so it is added to the cells once Django has made them.
@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from django import template
+from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import ChangeList
 from django.template.base import NodeList, Parser, Token
@@ -41,6 +42,18 @@ def cards(parser: Parser, token: Token) -> CardsNode:
     nodes = parser.parse(("endcards",))
     parser.delete_first_token()
     return CardsNode(template.Variable(changelist), nodes)
+
+
+@register.inclusion_tag("admin/enrollment/_list_tools.html")
+def list_tools(changelist: ChangeList) -> dict[str, Any]:
+    """Offer the filters of a list, and the columns that it can be sorted by. The summary names what is chosen."""
+    filters: list[dict[str, Any]] = [{"title": each.title, "choices": list(each.choices(changelist))} for each in changelist.filter_specs]
+    return {
+        "filters": filters,
+        "chosen": [choice["display"] for each in filters for choice in each["choices"][1:] if choice["selected"]],
+        "clear": changelist.clear_all_filters_qs if changelist.has_active_filters else "",
+        "columns": [header for header in result_headers(changelist) if header["sortable"]],
+    }
 
 
 def _labels(changelist: ChangeList) -> dict[str, str]:
