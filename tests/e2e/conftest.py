@@ -1,6 +1,6 @@
 """The browser harness: one site and one Chromium for all tests here, and a fresh context for each person in each test.
 
-`person("alice")` is a page, signed in, whose CSP reports must be none at the end;
+`person("alice")` is a page, signed in; whatever page it is, breaches of the CSP must be none at the end of a test;
 `sign_in(page, "alice")` signs in by the provider; `check_looks(page, "home")` looks at it.
 `world` lets a test use the site's database, which is kept for the whole run: tests name their own things.
 """
@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from portal.demo.people import CHROMIUM, FLAGS
-from tests.e2e.looks import ARTIFACTS, collect_csp_reports
+from tests.e2e.looks import ARTIFACTS, watch
 from tests.e2e.people import sign_in
 from tests.e2e.site import Site
 
@@ -40,11 +40,26 @@ def world(site, django_db_blocker, settings):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def breaches():
+    """What broke the CSP lately, in any context of the browser."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_breaks_the_csp(breaches):
+    yield
+    found = [*breaches]
+    breaches.clear()
+    assert found == []
+
+
+@pytest.fixture(scope="session")
+def browser(breaches):
     # Playwright keeps a loop in this thread, and nothing of ours runs in it: neither here nor in the tests that follow in this process.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as driver:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        watch(chromium, breaches)
         yield chromium
         chromium.close()
 
@@ -64,15 +79,14 @@ def visitor(site, browser: Browser, request):
     def open_page(**options) -> Page:
         context = browser.new_context(**{"base_url": site.url, "viewport": DESK, **options})
         context.set_default_timeout(15_000)
-        opened.append((context, collect_csp_reports(context)))
+        opened.append(context)
         return context.new_page()
 
     yield open_page
-    for number, (context, reports) in enumerate(opened):
+    for number, context in enumerate(opened):
         if any(request.node.stash.get(FAILED, [])) and context.pages:
             context.pages[0].screenshot(path=ARTIFACTS / f"failed-{request.node.name}-{number}.png", full_page=True)
         context.close()
-        assert reports == []
 
 
 @pytest.fixture(scope="session")

@@ -2,40 +2,58 @@
 
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.sync_api import Browser, BrowserContext, Page
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 WIDTHS = {"phone": 390, "desk": 1280}
 THEMES = ("light", "dark")
+WAYS = tuple((device, theme) for device in WIDTHS for theme in THEMES)
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SETTLED = "Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {})))"  # colours fade over
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# No preloading: axe would copy imported style sheets into the page, which the CSP rightly reports.
+HOW = {"runOnly": TAGS, "resultTypes": ["violations"], "preload": False}
 
 
 def check_looks(page: Page, name: str) -> None:
     """Look at the page in every width and theme: a screenshot each, no axe violation, nothing to scroll sideways."""
     ARTIFACTS.mkdir(exist_ok=True)
     before = page.viewport_size
-    for device, width in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": 900})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            page.evaluate(SETTLED)
-            page.screenshot(path=ARTIFACTS / f"{name}-{device}-{theme}.png", full_page=True)
-            assert page.evaluate(SIDEWAYS) <= 0, f"{name} is wider than {width} px"
-            # No preloading: axe would copy imported style sheets into the page, which the CSP rightly reports.
-            found = Axe().run(page, options={"runOnly": TAGS, "resultTypes": ["violations"], "preload": False})
-            assert found.violations_count == 0, f"{name}, {device}, {theme}:\n{found.generate_report()}"
+    for way in WAYS:
+        turn(page, *way)
+        page.screenshot(path=ARTIFACTS / f"{name}-{'-'.join(way)}.png", full_page=True)
+        check_as_it_is(page, f"{name}, {', '.join(way)}")
     page.set_viewport_size(before)
     page.emulate_media(color_scheme="light")
 
 
-def collect_csp_reports(context: BrowserContext) -> list[str]:
-    """Return a list that fills with every breach of the CSP in this context."""
-    reports: list[str] = []
-    context.expose_binding("lychgateCspReport", lambda source, words: reports.append(f"{source['page'].url}: {words}"))
-    context.add_init_script(
-        "addEventListener('securitypolicyviolation', (e) => lychgateCspReport(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))"
-    )
-    return reports
+def turn(page: Page, device: str, theme: str) -> None:
+    """Show the page as somebody else has it before them."""
+    page.set_viewport_size({"width": WIDTHS[device], "height": 900})
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+
+
+def check_as_it_is(page: Page, name: str) -> None:
+    """Look at the page in the one width and theme that it has now."""
+    page.evaluate(SETTLED)
+    assert page.evaluate(SIDEWAYS) <= 0, f"{name}: it is wider than the screen"
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    found = AxeResults({"violations": page.evaluate("(how) => axe.run(how).then((found) => found.violations)", HOW)})
+    assert found.violations_count == 0, f"{name}:\n{found.generate_report()}"
+
+
+def watch(browser: Browser, breaches: list[str]) -> None:
+    """Have every context that this browser opens from now on put each breach of the CSP into this list."""
+    open_context = browser.new_context
+
+    def watched(**options: object) -> BrowserContext:
+        context = open_context(**options)
+        context.expose_binding("lychgateBreach", lambda source, words: breaches.append(f"{source['page'].url}: {words}"))
+        context.add_init_script(
+            "addEventListener('securitypolicyviolation', (e) => lychgateBreach(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))"
+        )
+        return context
+
+    browser.new_context = watched

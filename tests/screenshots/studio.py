@@ -19,6 +19,7 @@ class Studio:
     def __init__(self, browser: Browser, url: str, into: Path) -> None:
         self.options = {"base_url": url, "timezone_id": "Europe/Berlin", "locale": "en-GB"}
         self.browser, self.into = browser, into
+        self.opened: list[BrowserContext] = []
         self.contexts = {name: self.context() for name in NAMES}
         for name, context in self.contexts.items():
             page = context.new_page()
@@ -28,7 +29,13 @@ class Studio:
     def context(self) -> BrowserContext:
         context = self.browser.new_context(**self.options)
         context.set_default_timeout(15_000)
+        self.opened.append(context)
         return context
+
+    def close(self) -> None:
+        """Let go of the portal, which waits at its end for whoever still holds a connection."""
+        for context in self.opened:
+            context.close()
 
     def page(self, name: str) -> Page:
         return (self.contexts.get(name) or self.context()).new_page()
