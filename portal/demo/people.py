@@ -126,6 +126,17 @@ class Person:
         self.page.get_by_text("End it now").click()
         self.page.get_by_role("button", name="End my access now").click()
 
+    def who_reaches(self, resource: str) -> list[str]:
+        """Ask, as an auditor, who can reach it now; return what is said of each."""
+        self.page.goto("/admin/enrollment/auditevent/")
+        self.page.get_by_role("link", name="Who could reach what").click()
+        self.page.get_by_label("Resource").select_option(label=resource)
+        self.page.get_by_label("When").fill("")
+        self.page.get_by_role("button", name="Look").click()
+        told = self.page.locator("ul.rows > li")
+        told.first.wait_for()
+        return told.all_inner_texts()
+
     def wait_until(self, request: str, badge: str) -> str:
         """Wait at the request's page for what its badge says; return the sentences beside it."""
         self.page.goto(request)

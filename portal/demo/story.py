@@ -16,6 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Error as BrowserError
 
+from portal.demo.home import PEP
 from portal.demo.lab import Bench
 from portal.demo.netns import LabError
 from portal.demo.people import Person, Theatre
@@ -112,28 +113,40 @@ def perform(story: Story, theatre: Theatre) -> None:
         erin, bob = theatre.person("erin"), theatre.person("bob")
         story.bench.connect("phone", erin.enrol("phone"))
     control = have_wiki(story, alice, erin, bob)
+    with story.step("carol signs in"):
+        carol = theatre.person("carol")
+    tell_the_auditor(story, carol)
     until_deadline(story, alice, bob, control, everything_dead=False)
     until_deadline(story, alice, bob, control, everything_dead=True)
-    revoke(story, alice, bob)
+    revoke(story, alice, bob, carol)
     overlap(story, alice, bob)
 
 
 def have_wiki(story: Story, alice: Person, erin: Person, bob: Person) -> list[Stream]:
     """Give both a long grant, and keep a stream of each alive for the whole story: what must not be cut."""
-    for person, device in ((alice, "laptop"), (erin, "phone")):
+    streams = []
+    for person, device, version in ((alice, "laptop", 6), (erin, "phone", 4)):
         with story.step(f"{person.name} asks for the wiki, bob approves, and her page says in force"):
             person.find("wiki")
             asked = person.ask("wiki", device)
             story.seen["screens_since_she_came"] = len(person.screens)
             bob.approve([asked], "")
             person.wait_until(asked, "In force")
-    with story.step("both reach the wiki"):
-        streams = [
-            story.watch("laptop", "tcp", "wiki", WIKI, version=6, seconds=900),
-            story.watch("phone", "tcp", "wiki", WIKI, version=4, seconds=900),
-        ]
-        insist(all(stream.opened() for stream in streams), "a granted device did not get through")
+        with story.step(f"{person.name}'s {device} reaches the wiki through the tunnel"):
+            streams.append(story.watch(device, "tcp", "wiki", WIKI, version=version, seconds=900))
+            insist(streams[-1].opened(), "a granted device did not get through")
     return streams
+
+
+def tell_the_auditor(story: Story, carol: Person) -> None:
+    """Ask who can reach the wiki now: both, as authorised and as the gateway's kernel holds it."""
+    with story.step("carol asks who can reach the wiki, and is told both, as authorised and as in force"):
+        told = carol.who_reaches("Wiki")
+        story.seen["told"] = told
+        everybody = ("Alice Adler, laptop", "Erin Evans, phone")
+        insist([line.split("\n")[0] for line in told] == list(everybody), "the report does not name these two alone")
+        for line in told:
+            insist("Authorised until" in line and f"In force on {PEP} since" in line, "it is not told as authorised and as in force")
 
 
 def until_deadline(story: Story, alice: Person, bob: Person, control: Sequence[Stream], *, everything_dead: bool) -> None:
@@ -169,7 +182,7 @@ def until_deadline(story: Story, alice: Person, bob: Person, control: Sequence[S
             alice.wait_until(asked[0], "Ended")
 
 
-def revoke(story: Story, alice: Person, bob: Person) -> None:
+def revoke(story: Story, alice: Person, bob: Person, carol: Person) -> None:
     """Cut an open stream by a revoke; somebody else's has no gap but what this machine makes on its own loopback, too."""
     with story.step("alice gets the file share for an hour"):
         request = alice.ask("fileshare", "laptop")
@@ -187,6 +200,9 @@ def revoke(story: Story, alice: Person, bob: Person) -> None:
         gap, floor_gap = (each.stop()["longest_gap"] for each in (phone, floor))
         story.seen |= {"longest_gap_s": gap, "floor_s": floor_gap}
         insist(gap <= SMALL_GAP + floor_gap, "the other device's stream was disturbed")
+    with story.step("carol is told that nobody can reach the file share any more"):
+        story.seen["told"] = carol.who_reaches("File share")
+        insist(story.seen["told"] == ["Nobody could reach it."], "somebody still could")
 
 
 def overlap(story: Story, alice: Person, bob: Person) -> None:
