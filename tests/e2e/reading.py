@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.contrib.sessions.models import Session
 from django.test import override_settings
 
+from tests.e2e.looks import WAYS, turn
+
 PRIVATE = re.compile(r"^PrivateKey = ([A-Za-z0-9+/]{43}=)$", re.MULTILINE)
 
 
@@ -25,6 +27,18 @@ def decode_qr(page, path: Path) -> bytes:
     page.locator("[data-qr] svg").screenshot(path=path)
     argv = ["zbarimg", "--quiet", "--raw", "--oneshot", "-Sbinary", str(path)]
     return subprocess.run(argv, capture_output=True, check=True).stdout
+
+
+def decode_qr_everywhere(page, path: Path) -> bytes:
+    """Read the code in both widths and themes; it must say the same."""
+    before, said = page.viewport_size, set()
+    for way in WAYS:
+        turn(page, *way)
+        said.add(decode_qr(page, path))
+    page.set_viewport_size(before)
+    page.emulate_media(color_scheme="light")
+    (one,) = said
+    return one
 
 
 def files_below(*places: Path) -> list[Path]:

@@ -5,7 +5,7 @@ import pytest
 from enrollment.models import Device
 from tests.e2e import estate
 from tests.e2e.looks import WIDTHS, check_looks
-from tests.e2e.reading import PRIVATE, decode_qr, public_of, where_written
+from tests.e2e.reading import PRIVATE, decode_qr_everywhere, public_of, where_written
 
 HAND = {"viewport": {"width": WIDTHS["phone"], "height": 844}, "has_touch": True}
 
@@ -20,7 +20,7 @@ def link_of(computer, tmp_path):
     computer.goto("/devices/new/")
     computer.get_by_role("button", name="Show a link for my phone").click()
     computer.get_by_text("Waiting for the phone").wait_for()
-    return decode_qr(computer, tmp_path / "link.png").decode()
+    return decode_qr_everywhere(computer, tmp_path / "link.png").decode()
 
 
 def test_a_phone_without_a_session_becomes_a_device_once_the_letters_were_compared(person, visitor, site, tmp_path):
@@ -43,6 +43,7 @@ def test_a_phone_without_a_session_becomes_a_device_once_the_letters_were_compar
     computer.get_by_text("Erin's phone is enrolled.").wait_for()
     phone.get_by_role("heading", name="Erin's phone is enrolled").wait_for()
     config = phone.locator("[data-config-text]").text_content()
+    assert decode_qr_everywhere(phone, tmp_path / "config.png") == config.encode()
     device = Device.objects.get(name="Erin's phone")
     assert public_of(PRIVATE.search(config)[1]) == device.public_key
     assert device.address_v4 in config
