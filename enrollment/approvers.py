@@ -2,18 +2,22 @@
 
 The time of an answer runs from when it was that person's turn: from the question, or where
 an earlier stage had to agree first, from its last yes. Emergency access is reviewed after
-the fact, so its reviews are counted apart.
+the fact, so its reviews are counted apart. What nobody answered in time is no person's: it
+is counted for the group that was missing, by the terms that it was asked under.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
 from statistics import median
 from typing import Any
 
-from enrollment.models import Review, User
+from django.db.models import QuerySet
+
+from enrollment.facts.terms import stages_by_version
+from enrollment.models import AccessRequest, Review, User
 from enrollment.models.access import ReviewQuerySet
 
 NOBODY = 0
@@ -51,6 +55,15 @@ class Approver:
     longest_review_seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A group of which too few answered in time: how many requests ended so, and how many of them after all groups before had agreed."""
+
+    group: str
+    lapsed: int
+    after_others: int
+
+
 def by_approver(reviews: ReviewQuerySet) -> list[Approver]:
     """Return a row for each person who answered, or in whose stead somebody did: most answers first. Two queries."""
     columns = ("reviewer_id", "on_behalf_of_id", "stage_id", "verdict", "seconds", "request__seconds", "created_at", "turn_at")
@@ -86,6 +99,29 @@ def summed(user: User, answers: Iterable[Answer], by_stand_ins: int) -> Approver
         not_justified=sum(not each.is_yes for each in loud),
         longest_review_seconds=max((each.seconds for each in loud), default=None),
     )
+
+
+def by_silence(requests: QuerySet[AccessRequest]) -> list[Silence]:
+    """Return a row for each group that requests waited for when they lapsed: most of them first. Three queries."""
+    lapsed = dict(requests.filter(state=AccessRequest.State.LAPSED).order_by().values_list("pk", "policy_version"))
+    stages = stages_by_version(lapsed.values())
+    yes = Review.objects.filter(request__in=requests.filter(state=AccessRequest.State.LAPSED), verdict=Review.Verdict.APPROVE)
+    said = Counter(yes.order_by().values_list("request_id", "stage__group_id"))
+    missing, late = Counter[str](), Counter[str]()
+    for request, version in lapsed.items():
+        steps = stages.get(version, [])
+        at, stage = next(((at, each) for at, each in enumerate(steps) if said[request, each.group_id] < each.need), (0, None))
+        if stage:
+            missing[stage.group.name] += 1
+            late[stage.group.name] += at > 0
+    return [Silence(group, count, late[group]) for group, count in sorted(missing.items(), key=lambda each: (-each[1], each[0]))]
+
+
+def as_rows(found: Sequence[Approver], silences: Sequence[Silence]) -> list[dict[str, Any]]:
+    """Return all of the report with the same columns in each row: a person's, or a group's."""
+    nobody = dict.fromkeys(each.name for each in fields(Approver))
+    rows = [{**asdict(each), "group": None, "lapsed": None} for each in found]
+    return rows + [{**nobody, "group": each.group, "lapsed": each.lapsed} for each in silences]
 
 
 def _answer(row: dict[str, Any]) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from django.contrib import admin
@@ -21,7 +20,7 @@ from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Shared, reads_all, viewer
 from enrollment.admin.persons import told_apart
 from enrollment.admin_forms.period import PeriodForm, last_days
-from enrollment.models import Grant, Review
+from enrollment.models import AccessRequest, Grant, Review
 
 NAME = "approvers"
 
@@ -70,11 +69,12 @@ class ReviewAdmin(Shared, ExportAdmin):
             return asked
         now = clock.of(request)
         form = PeriodForm(request.GET if set(PeriodForm.base_fields) & set(request.GET) else {k: str(v) for k, v in last_days(now).items()})
-        rows = approvers.by_approver(form.of(Review.objects.all())) if form.is_valid() else []
-        kind = request.POST.get("as", "")
+        found = approvers.by_approver(form.of(Review.objects.all())) if form.is_valid() else []
+        silences = approvers.by_silence(form.closed(AccessRequest.objects.all())) if form.is_valid() else []
+        rows, kind = approvers.as_rows(found, silences), request.POST.get("as", "")
         if request.method == "POST" and kind in exports.FORMATS and rows:
             chosen = request.GET.urlencode()
-            lines = exports.begin_report(NAME, [asdict(row) for row in rows], actor=viewer(request), kind=kind, chosen=chosen, now=now)
+            lines = exports.begin_report(NAME, rows, actor=viewer(request), kind=kind, chosen=chosen, now=now)
             return as_file(lines, NAME, kind, now)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
@@ -82,6 +82,7 @@ class ReviewAdmin(Shared, ExportAdmin):
             "opts": self.opts,
             "media": self.media,
             "form": form,
-            "approvers": rows,
+            "approvers": found,
+            "silences": silences,
         }
         return TemplateResponse(request, "admin/enrollment/approvers.html", context)

@@ -8,9 +8,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.models import Resource
+from enrollment.models import AccessRequest, Resource
 from enrollment.models.access import ReviewQuerySet
 
 LAST_DAY = date(9998, 12, 31)  # the calendar of computers has one more year
@@ -41,12 +42,19 @@ class PeriodForm(forms.Form):
 
     def of(self, reviews: ReviewQuerySet) -> ReviewQuerySet:
         """Keep the answers of these days, about this resource."""
-        given = self.cleaned_data
+        return reviews.filter(self._within("created_at", "request__resource"))
+
+    def closed(self, requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+        """Keep the requests that came to their end on these days."""
+        return requests.filter(self._within("closed_at", "resource"))
+
+    def _within(self, at: str, resource: str) -> Q:
+        given, found = self.cleaned_data, Q()
         if given["first"]:
-            reviews = reviews.filter(created_at__gte=_midnight(given["first"]))
+            found &= Q(**{f"{at}__gte": _midnight(given["first"])})
         if given["last"]:
-            reviews = reviews.filter(created_at__lt=_midnight(given["last"] + timedelta(days=1)))
-        return reviews.filter(request__resource=given["resource"]) if given["resource"] else reviews
+            found &= Q(**{f"{at}__lt": _midnight(given["last"] + timedelta(days=1))})
+        return found & Q(**{resource: given["resource"]}) if given["resource"] else found
 
 
 def last_days(now: datetime) -> dict[str, date]:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from enrollment import lifecycle
-from enrollment.models import AuditEvent, User
+from enrollment import approvers, lifecycle
+from enrollment.models import AccessRequest, AuditEvent, Resource, User
 from tests import factories
 from tests.factories import later
 
@@ -39,7 +39,7 @@ def history(alice, bob, erin, pep, laptop):
 
 def rows(client, url, query=DAY):
     text = client.post(url("review_approvers") + query, {"as": "jsonl"}).getvalue().decode()
-    return {row["name"]: row for row in map(json.loads, text.splitlines())}
+    return {row["name"] or row["group"]: row for row in map(json.loads, text.splitlines())}
 
 
 COUNTS = ("answers", "approved", "shortened", "denied", "as_stand_in", "by_stand_ins", "emergencies", "not_justified")
@@ -92,3 +92,57 @@ def test_every_single_answer_is_in_the_file_of_the_list(history, browse, carol, 
 
 def test_an_approver_takes_neither(history, browse, bob, url):
     assert [browse(bob).post(url(f"review_{page}"), {"as": "csv"}).status_code for page in ("approvers", "export")] == [403, 403]
+
+
+@pytest.fixture
+def lapses(alice, bob, pep, laptop, history):
+    """Three that nobody answered in time: one of the first stage, one of the second after bob's yes, one of another resource."""
+    ledger, wiki = Resource.objects.get(slug="ledger"), Resource.objects.get(slug="wiki")
+    phone, tablet = (factories.a_device(alice, name) for name in ("phone", "tablet"))
+    factories.a_request(alice, ledger, [phone])
+    half = factories.a_request(alice, ledger, [tablet])
+    lifecycle.approve(half, reviewer=bob, now=later(60))
+    factories.a_request(alice, wiki, [phone])
+    lifecycle.lapse_due(later(days=2))
+
+
+def test_what_nobody_answered_in_time_is_counted_for_the_group_that_was_missing(lapses, browse, carol, url, words):
+    page = words(browse(carol).get(url("review_approvers") + "?first=2026-03-04&last=2026-03-04"))
+    assert (
+        "2 requests that waited for oidc:lychgate-approvers 1 request that waited for owners; 1 of them after those before had agreed"
+        in page
+    )
+    assert "Nobody answered anything in these days." in page
+    assert "No request lapsed in these days." in words(browse(carol).get(url("review_approvers") + DAY))
+
+
+def test_a_resource_chooses_among_them_too_and_the_list_of_them_is_one_step_away(lapses, browse, carol, url, words):
+    client = browse(carol)
+    page = words(client.get(url("review_approvers") + "?first=2026-03-04&last=2026-03-04&resource=wiki"))
+    assert "1 request that waited for oidc:lychgate-approvers" in page
+    assert "owners" not in page.partition("Not answered in time")[2]
+    listed = client.get(url("accessrequest_changelist") + "?waiting=lapsed").context["cl"].queryset
+    assert listed.count() == 3
+
+
+def test_the_file_has_them_in_rows_of_their_own(lapses, browse, carol, url):
+    found = rows(browse(carol), url, "?first=2026-03-02&last=2026-03-04")
+    assert {name: row["lapsed"] for name, row in found.items()} == {
+        "Bob": None,
+        "Gina": None,
+        "Erin": None,
+        "oidc:lychgate-approvers": 2,
+        "owners": 1,
+    }
+    assert found["owners"]["answers"] is None
+    text = browse(carol).post(url("review_approvers") + "?first=2026-03-04&last=2026-03-04", {"as": "csv"}).getvalue().decode()
+    assert [row["group"] for row in csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))] == ["oidc:lychgate-approvers", "owners"]
+
+
+def test_it_counts_lapses_in_as_many_queries_for_many_as_for_few(alice, bob, pep, laptop, django_assert_num_queries):
+    wiki = factories.a_resource("wiki", pep=pep, policy=factories.a_policy(), number=20)
+    for number in range(1, 4):
+        factories.a_request(alice, wiki, [laptop], now=later(days=3 * number))
+        lifecycle.lapse_due(later(days=3 * number + 2))
+        with django_assert_num_queries(3):
+            assert [each.lapsed for each in approvers.by_silence(AccessRequest.objects.all())] == [number]
