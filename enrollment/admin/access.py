@@ -10,12 +10,15 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import clock, facts, lifecycle
 from enrollment.admin import briefing, earlier
 from enrollment.admin.filters import RequestFilter, answerable
+from enrollment.admin.grants import on_the_peps
 from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Frozen, Inline, Shared, answers, reads_all, viewer
 from enrollment.admin.persons import told_apart
@@ -59,6 +62,11 @@ class ReviewInline(Frozen, Inline):
         return exact(review.seconds) if review.seconds else "-"
 
 
+def _grant_of(asked: AccessRequest) -> Grant | None:
+    grants = Grant.objects.filter(request=asked).select_related("user", "resource")
+    return grants.prefetch_related("enforcements__device", "enforcements__pep").first()
+
+
 @admin.register(AccessRequest)
 class AccessRequestAdmin(Shared, VerbAdmin):
     """The queue: oldest first, what this viewer may answer."""
@@ -75,7 +83,8 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     inlines = [ReviewInline]
     readonly_fields = (
         *("who", "what", "opens", "with_devices", "how_long", "starts_at", "reason", "ticket", "had_before", "before"),
-        *("state", "must_agree", "can_answer", "created_at", "answer_by", "closed_at", "closed_by", "policy_version", "extends"),
+        *("state", "became", "enforcement", "must_agree", "can_answer", "created_at", "answer_by", "closed_at", "closed_by"),
+        *("policy_version", "extends"),
     )
     fields = readonly_fields
 
@@ -98,6 +107,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         found: AccessRequest | None = super().get_object(request, object_id, from_field)
         if found is not None:
             found.looked_at = clock.of(request)  # type: ignore[attr-defined] # for `can_answer`, which gets no request
+            found.came_of_it = _grant_of(found)  # type: ignore[attr-defined]
         return found
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -164,6 +174,16 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     @admin.display(description=_("asked for it before"))
     def before(self, asked: AccessRequest) -> str:
         return "\n".join(earlier.lines(asked)) or gettext("never")
+
+    @admin.display(description=_("what came of it"))
+    def became(self, asked: Any) -> str:  # noqa: ANN401 - with its grant
+        if asked.came_of_it is None:
+            return "-"
+        return format_html('<a href="{}">{}</a>', reverse("admin:enrollment_grant_change", args=[asked.came_of_it.pk]), asked.came_of_it)
+
+    @admin.display(description=_("on the PEPs, as read back"))
+    def enforcement(self, asked: Any) -> str:  # noqa: ANN401 - with its grant
+        return on_the_peps(asked.came_of_it) if asked.came_of_it else "-"
 
     @admin.display(description=_("who must agree"))
     def must_agree(self, asked: AccessRequest) -> str:

@@ -39,14 +39,21 @@ def may_revoke_something(request: HttpRequest) -> bool:
 
 
 def enforcement_words(row: Any) -> str:  # noqa: ANN401 - enforcement's rows are read through the relation, not imported
-    """Return one PEP's standing: what its kernel said, and when."""
+    """Return one PEP's standing: what its kernel said, and when, to the second."""
     where, at = f"{row.device} · {row.pep}", "%Y-%m-%d %H:%M:%S UTC"
-    words = {
-        "in_force": row.in_force_at and gettext("in force since %s") % f"{row.in_force_at:{at}}",
+    since = gettext("in force since %s") % f"{row.in_force_at:{at}}" if row.in_force_at else ""
+    then = {
         "ending": row.ending_at and gettext("ending since %s, not confirmed yet") % f"{row.ending_at:{at}}",
         "gone": row.gone_at and gettext("gone, confirmed at %s") % f"{row.gone_at:{at}}",
     }
-    return f"{where}: {words.get(row.state) or row.get_state_display()}{f' ({spoken(recalled(row.error))})' if row.error else ''}"
+    words = [since, then.get(row.state)] if row.state in {"in_force", *then} else []
+    standing = "; ".join(filter(None, words)) or row.get_state_display()
+    return f"{where}: {standing}{f' ({spoken(recalled(row.error))})' if row.error else ''}"
+
+
+def on_the_peps(grant: Grant) -> str:
+    """Return where it stands on each PEP, a line each. Its `enforcements` are best prefetched."""
+    return "\n".join(map(enforcement_words, grant.enforcements.all())) or str(NOT_YET)
 
 
 def _standing(grant: Grant, now: datetime) -> str:
@@ -138,8 +145,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
 
     @admin.display(description=_("on the PEPs, as read back"))
     def enforcement(self, grant: Grant) -> str:
-        rows = list(grant.enforcements.all())
-        return "\n".join(enforcement_words(row) for row in rows) or str(NOT_YET)
+        return on_the_peps(grant)
 
     @admin.display(description=_("use"))
     def use(self, grant: Grant) -> str:
