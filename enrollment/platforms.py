@@ -17,10 +17,19 @@ PHONES = ("ios", "android")
 
 def likely(user_agent: str, *, is_phone: bool) -> tuple[str, ...]:
     """Return the platforms to unfold: this browser's; both of phones where a phone is enrolled at a computer; none for an unknown one."""
-    here = next((platform for mark, platform in MARKS if mark in user_agent), "")
+    here = _named(user_agent)
     if is_phone and here not in PHONES:
         return PHONES
     return (here,) if here else ()
+
+
+def is_phone(user_agent: str) -> bool:
+    """Tell whether this browser surely runs on a phone or tablet."""
+    return _named(user_agent) in PHONES
+
+
+def _named(user_agent: str) -> str:
+    return next((platform for mark, platform in MARKS if mark in user_agent), "")
 
 
 def in_order(unfolded: tuple[str, ...]) -> list[tuple[str, bool]]:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from enrollment import clock, lifecycle
 from enrollment.models import Device, Grant
 from enrollment.sentences import say
-from enrollment.views.configs import client_file
+from enrollment.views.configs import later_file
 from enrollment.views.held import Held, held_back
 from enrollment.views.outcomes import SignedIn, answers_conflicts
 from enrollment.views.standing import GONE
@@ -45,7 +45,7 @@ def device(request: SignedIn, pk: int) -> HttpResponse:
         "enrollment/device.html",
         {
             "device": found,
-            "file": client_file(found),
+            **later_file(request, found),
             "is_retired": found.state == Device.State.RETIRED,
             "held": _held(granted, held),
             "findings": is_it_working(found, granted, held, now),

@@ -1,17 +1,24 @@
-/* Copies a config, or saves it as a file. Both take the text that the page shows, and send nothing. */
+/* Copies a config, or saves it as a file. Both take the text that the page shows, and send nothing.
+   While a private key is on the page that is nowhere else (data-unsaved), the browser asks before it leaves. */
 
 for (const buttons of document.querySelectorAll("[data-needs-script]")) buttons.hidden = false;
 
 document.addEventListener("click", async (event) => {
+  if (event.target.closest("[data-saved]")) return nothingToLose();
   const button = event.target.closest("[data-copy], [data-download]");
   const config = button?.closest("[data-config]");
   if (!config) return;
   const text = config.querySelector("[data-config-text]").textContent;
   if (button.matches("[data-download]")) return save(text, config.dataset.name);
   await navigator.clipboard.writeText(text);
+  nothingToLose();
   const before = button.textContent;
   button.textContent = button.dataset.done;
   setTimeout(() => { button.textContent = before; }, 2000);
+});
+
+addEventListener("beforeunload", (event) => {
+  if (document.querySelector("[data-unsaved]")) event.preventDefault();
 });
 
 function save(text, name) {
@@ -19,5 +26,10 @@ function save(text, name) {
   link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
   link.download = name;
   link.click();
+  nothingToLose();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function nothingToLose() {
+  document.querySelector("[data-unsaved]")?.removeAttribute("data-unsaved");
 }

@@ -5,13 +5,18 @@ import { drawQr } from "./qr.js";
 export function finish(ready, privateKey) {
   const config = ready.querySelector("[data-config-text]");
   config.textContent = config.textContent.replace(/^PrivateKey = .*$/m, `PrivateKey = ${privateKey}`);
+  ready.dataset.unsaved = "";
   const card = ready.querySelector("[data-qr]");
-  const code = drawQr(config.textContent, card.dataset.label);
+  if (card) finishCode(ready, card, config.textContent);
+  for (const buttons of ready.querySelectorAll("[data-needs-script]")) buttons.hidden = false;
+  ready.querySelector("h1").focus();
+}
+
+function finishCode(ready, card, text) {
+  const code = drawQr(text, card.dataset.label);
   if (code) card.replaceChildren(code);
   card.hidden = !code;
   ready.querySelector("[data-qr-too-long]").hidden = Boolean(code);
-  for (const buttons of ready.querySelectorAll("[data-needs-script]")) buttons.hidden = false;
-  ready.querySelector("h1").focus();
 }
 
 export function showMain(page) {

@@ -23,10 +23,11 @@ def greeting(page: Page, name: str) -> Locator:
     return page.get_by_role("heading", name=f"Hello {NAMES[name].split()[0]}")
 
 
-def enrol(page: Page, name: str, way: str = "browser") -> str:
+def enrol(page: Page, name: str, way: str = "browser", kind: str = "laptop") -> str:
     """Enrol a device; return the file as the page shows it."""
     page.goto("/devices/new/")
     page.get_by_label("Name").fill(name)
+    page.get_by_label("What is it?").select_option(kind)
     page.locator(f"[name=way][value={way}]").check()
     page.get_by_role("button", name="Enrol").click()
     page.get_by_role("heading", name=f"{name} is enrolled").wait_for()

@@ -41,5 +41,5 @@ def test_without_javascript_times_are_utc_and_every_way_leads_on(person, world):
     page.get_by_label("Name").fill("Plain phone")
     page.locator("[name=way][value=server]").check()
     page.get_by_role("button", name="Enrol").click()
-    page.get_by_role("button", name="I have saved it").click()
+    page.get_by_role("button", name="Done: show the device").click()
     assert "UTC" in page.locator("time").first.text_content()

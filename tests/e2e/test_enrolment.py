@@ -53,7 +53,7 @@ def test_the_private_key_is_in_no_session(person, site, way):
 @pytest.mark.parametrize("way", ["browser", "server"])
 def test_the_qr_code_reads_as_the_config_in_both_widths_and_themes(person, tmp_path, way):
     page = person("erin")
-    config = enrol(page, f"Scanned {way}", way)
+    config = enrol(page, f"Scanned {way}", way, "phone")
     assert decode_qr_everywhere(page, tmp_path / "qr.png") == config.encode()
 
 
@@ -73,6 +73,30 @@ def test_after_the_one_time_page_a_reload_leads_to_the_device_without_the_key(pe
     page.get_by_role("heading", name="Reloaded").wait_for()
     assert private_key not in page.content()
     assert Device.objects.filter(name="Reloaded").count() == 1
+
+
+@pytest.mark.parametrize("way", ["browser", "server"])
+def test_leaving_with_the_private_key_unsaved_is_asked_about_and_not_once_it_is_saved(person, way):
+    page, asked = person("dave"), []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    private_key = PRIVATE.search(enrol(page, f"Unsaved {way}", way))[1]
+    page.get_by_role("button", name="Next: ask for a resource").click()
+    page.wait_for_function("document.querySelector('[data-config-text]')")
+    assert (asked, private_key in page.content()) == (["beforeunload"], True)
+    with page.expect_download():
+        page.get_by_role("button", name="Download").click()
+    page.get_by_role("button", name="Next: ask for a resource").click()
+    page.get_by_role("heading", name="Resources").wait_for()
+    assert asked == ["beforeunload"]
+
+
+def test_whoever_scanned_the_code_says_so_and_is_not_asked(person):
+    page, asked = person("dave"), []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    enrol(page, "Scanned", kind="phone")
+    page.get_by_role("button", name="Done: show the device").click()
+    page.get_by_role("heading", name="Is it working?").wait_for()
+    assert asked == []
 
 
 def test_sending_the_server_made_form_again_makes_no_second_device(person):
@@ -101,7 +125,7 @@ def test_without_javascript_the_server_makes_the_key(person):
 
 def test_a_new_key_keeps_the_device_and_its_addresses_and_its_code_reads_as_the_new_config(person, tmp_path):
     page = person("bob")
-    enrol(page, "Rekeyed")
+    enrol(page, "Rekeyed", kind="phone")
     before = Device.objects.get(name="Rekeyed")
     page.goto(f"/devices/{before.pk}/key/")
     page.get_by_role("button", name="Change the key").click()
@@ -117,7 +141,7 @@ def test_the_pages_of_enrolment_look_right(person):
     page = person("bob")
     page.goto("/devices/new/")
     check_looks(page, "device-new")
-    enrol(page, "Travel phone")
+    enrol(page, "Travel phone", kind="phone")
     check_looks(page, "device-config")
     page.goto("/devices/")
     check_looks(page, "devices")
