@@ -11,7 +11,7 @@ from django.template import loader
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from enrollment import clock, facts
+from enrollment import clock, facts, lifecycle
 from enrollment.models import Device
 from enrollment.views import standing
 from enrollment.views.outcomes import SignedIn
@@ -29,6 +29,7 @@ def home(request: SignedIn) -> HttpResponse:
     context = {
         "rows": rows,
         "is_settled": all(where.is_settled for _asked, _grant, where in rows),
+        "full": lifecycle.no_room(request.user),
         "devices": request.user.devices.exclude(state=Device.State.RETIRED).prefetch_related("handshakes__pep"),
         "to_answer": facts.to_answer(request.user, now).count(),
         "orphans": len(facts.orphans(now)) if request.user.is_admin else 0,

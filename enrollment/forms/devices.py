@@ -22,10 +22,10 @@ class Way(TextChoices):
 
 
 class NeverEchoed(forms.TextInput):
-    """A text field that is never sent back filled in: somebody may have pasted the private key."""
+    """A text field that is sent back filled in only with what is much shorter than a key: somebody may have pasted the private one."""
 
-    def format_value(self, value: object) -> None:
-        return None
+    def format_value(self, value: object) -> str | None:
+        return value if isinstance(value, str) and len(value) < keys.LENGTH // 2 else None
 
 
 class KeyForm(forms.Form):
@@ -74,7 +74,7 @@ class NameForm(forms.Form):
         max_length=words.NAME_LENGTH,
         validators=[tidy_name],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text=_("So that you recognise it later, for example: Work laptop."),
+        help_text=_("So that you recognise it later, for example: Work laptop, or My phone."),
     )
 
 

@@ -9,7 +9,7 @@ from enrollment.lifecycle.bundles import LARGEST, RefusedBundle, request_bundle
 from enrollment.lifecycle.delegations import delegate, end_delegation
 from enrollment.lifecycle.device_keys import bring_back_device, rotate_key
 from enrollment.lifecycle.device_states import approve_device, refuse_device, report_lost, resume_device, retire_device, suspend_device
-from enrollment.lifecycle.devices import enrol_device
+from enrollment.lifecycle.devices import enrol_device, no_room
 from enrollment.lifecycle.directory import deprovision_user, describe_user, provision_user, report_unmatched
 from enrollment.lifecycle.due import activate_due, expire_due, free_addresses, lapse_due
 from enrollment.lifecycle.emergencies import break_glass, review_break_glass
@@ -17,6 +17,7 @@ from enrollment.lifecycle.estate import estate_changed, new_policy_version, reti
 from enrollment.lifecycle.grants import revoke
 from enrollment.lifecycle.handovers import (
     confirm_handover,
+    finish_handover,
     forget_handovers,
     make_handover,
     offer_key,
@@ -39,7 +40,14 @@ from enrollment.lifecycle.probes import (
 from enrollment.lifecycle.reminders import remind_approvers
 from enrollment.lifecycle.requests import cancel_request, request_access
 from enrollment.lifecycle.reviews import approve, deny
-from enrollment.lifecycle.sessions import forget_logout_tokens, forget_sessions, keep_key, sign_out, sign_out_by_provider
+from enrollment.lifecycle.sessions import (
+    forget_logout_tokens,
+    forget_sessions,
+    keep_key,
+    sign_out,
+    sign_out_by_provider,
+    sign_out_everywhere,
+)
 
 __all__ = [
     "LARGEST",
@@ -69,6 +77,7 @@ __all__ = [
     "enrol_device",
     "estate_changed",
     "expire_due",
+    "finish_handover",
     "forget_handovers",
     "forget_logout_tokens",
     "forget_refresh_tokens",
@@ -80,6 +89,7 @@ __all__ = [
     "lapse_due",
     "make_handover",
     "new_policy_version",
+    "no_room",
     "offer_key",
     "open_handover",
     "provision_group",
@@ -102,6 +112,7 @@ __all__ = [
     "sign_in",
     "sign_out",
     "sign_out_by_provider",
+    "sign_out_everywhere",
     "stand_by",
     "suspend_device",
     "take_probe",

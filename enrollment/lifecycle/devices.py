@@ -45,11 +45,7 @@ def enrol_device(owner: User, *, name: str, kind: str, public_key: str, key_orig
 def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now: datetime) -> Device:
     locked = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
     refuse_if(not locked.is_active, say("The account is disabled. Ask an admin."))
-    in_use = Device.objects.filter(owner=owner).exclude(state=State.RETIRED).count()
-    refuse_if(
-        in_use >= settings.DEVICE_LIMIT,
-        say("You have {in_use} devices, and that is the limit. Retire one you no longer use.", in_use=in_use),
-    )
+    insist_on_room(owner)
     _insist_on_new_name(owner, name)
     slot = _take_slot()
     v4, v6 = addresses.addresses_of(slot, settings.DEVICE_POOLS)
@@ -70,6 +66,19 @@ def _enrol(owner: User, *, name: str, kind: str, key: str, key_origin: str, now:
     data = {**about(device), "from": None, "to": device.state, "key": key, "key_origin": key_origin, "kind": kind}
     audit.append("device.enrolled", actor=owner, subject=device, data=data, now=now)
     return device
+
+
+def insist_on_room(owner: User) -> None:
+    """Refuse somebody who has as many devices as they may."""
+    refuse_if(bool(full := no_room(owner)), full)
+
+
+def no_room(owner: User) -> str:
+    """Return why they may enrol no device more, or nothing where they may."""
+    in_use = Device.objects.filter(owner=owner).exclude(state=State.RETIRED).count()
+    if in_use < settings.DEVICE_LIMIT:
+        return ""
+    return say("You have {in_use} devices, and that is the limit. Retire one you no longer use.", in_use=in_use)
 
 
 def _tell(device: Device) -> None:

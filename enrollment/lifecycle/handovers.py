@@ -16,7 +16,7 @@ from django.db import transaction
 
 from enrollment import audit
 from enrollment.lifecycle.device_keys import new_key
-from enrollment.lifecycle.devices import enrol_device
+from enrollment.lifecycle.devices import enrol_device, insist_on_room
 from enrollment.lifecycle.outcomes import Conflict, Refused, refuse_if
 from enrollment.models import Device, Handover, User, digest_of
 from enrollment.sentences import say
@@ -25,6 +25,10 @@ State = Handover.State
 LASTS = timedelta(minutes=10)
 TOKEN_BYTES = 16
 OF_NO_USE = say("This link was used already, its time is up, or there never was one. Make a new one on the computer.")
+NO_CODE = say("This is not a code as the computer shows it: 26 letters and digits, and none of them is 0, 1, 8 or 9.")
+UNKNOWN_CODE = say(
+    "No link has this code now. If it is what the computer shows, the link was used already or its time is up: make a new one there."
+)
 NOT_YOURS = say(
     "This link is not yours: somebody else made it, for a phone of their own. Nothing was changed, and it still works for them."
 )
@@ -35,6 +39,7 @@ def make_handover(owner: User, *, now: datetime) -> tuple[Handover, str]:
     """Return a link's row and its token, which is kept nowhere. An earlier link of the same owner stops working."""
     locked = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
     refuse_if(not locked.is_active, say("The account is disabled. Ask an admin."))
+    insist_on_room(owner)
     earlier = list(Handover.objects.filter(owner=owner, state__in=(State.OPEN, State.OFFERED)))
     Handover.objects.filter(pk__in=[each.pk for each in earlier]).update(state=State.REPLACED, public_key="")
     token = base64.b32encode(secrets.token_bytes(TOKEN_BYTES)).decode().rstrip("=").lower()
@@ -79,6 +84,15 @@ def confirm_handover(handover: Handover, *, name: str, actor: User, now: datetim
     _move(handover, State.OFFERED, State.CONFIRMED, now, device=device, expires_at=now + LASTS)
     _tell("confirmed", handover, actor=actor, now=now, move=(State.OFFERED, State.CONFIRMED), device=device.pk)
     return device
+
+
+@transaction.atomic
+def finish_handover(link: int, device: Device, *, now: datetime) -> None:
+    """Note what its owner enrolled on the phone where they opened the link, so that the computer says it too. Harmless to repeat."""
+    opened = Handover.objects.select_for_update(no_key=True).filter(pk=link, owner=device.owner_id, state=State.OPENED)
+    for handover in opened:
+        Handover.objects.filter(pk=handover.pk).update(state=State.CONFIRMED, device=device, expires_at=now + LASTS)
+        _tell("confirmed", handover, actor=device.owner, now=now, move=(State.OPENED, State.CONFIRMED), device=device.pk)
 
 
 @transaction.atomic

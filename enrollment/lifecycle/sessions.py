@@ -60,6 +60,12 @@ def sign_out(user: User, browser: int | None, *, now: datetime) -> None:
 
 
 @transaction.atomic
+def sign_out_everywhere(user: User, *, now: datetime) -> None:
+    """Somebody signs out in every browser in which they, or whoever else, are signed in as them. Never refused; harmless to repeat."""
+    end(BrowserSession.objects.filter(user=user), by="themselves", now=now)
+
+
+@transaction.atomic
 def sign_out_by_provider(*, issuer: str, jti: str, subject: str, sid: str, issued_at: datetime, expires_at: datetime, now: datetime) -> int:
     """End what a verified logout token names: one session by `sid`, or all of a `subject`. Returns how many browsers.
 

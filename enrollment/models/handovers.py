@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import ClassVar
 
@@ -19,7 +20,16 @@ LONGEST_TOKEN = 100  # of what is looked at
 
 def digest_of(token: str) -> str:
     """Return the hash of a token, scanned or typed: in groups, in capitals."""
-    return hashlib.sha256("".join(token[:LONGEST_TOKEN].split()).replace("-", "").lower().encode()).hexdigest()
+    return hashlib.sha256(_plain(token).encode()).hexdigest()
+
+
+def is_code(token: str) -> bool:
+    """Tell whether a token has the shape of one at all: base32 of 128 bits."""
+    return re.fullmatch(r"[a-z2-7]{26}", _plain(token)) is not None
+
+
+def _plain(token: str) -> str:
+    return "".join(token[:LONGEST_TOKEN].split()).replace("-", "").lower()
 
 
 class HandoverQuerySet(models.QuerySet["Handover"]):

@@ -29,7 +29,11 @@ def devices(request: SignedIn) -> HttpResponse:
     return render(
         request,
         "enrollment/devices.html",
-        {"devices": mine.exclude(state=Device.State.RETIRED), "retired": mine.filter(state=Device.State.RETIRED)},
+        {
+            "devices": mine.exclude(state=Device.State.RETIRED),
+            "retired": mine.filter(state=Device.State.RETIRED),
+            "full": lifecycle.no_room(request.user),
+        },
     )
 
 
@@ -48,6 +52,8 @@ def device(request: SignedIn, pk: int) -> HttpResponse:
             **later_file(request, found),
             "is_retired": found.state == Device.State.RETIRED,
             "held": _held(granted, held),
+            "may_reach": found.grants.unfinished(now).order_by("resource__name", "starts_at").select_related("resource"),
+            "now": now,
             "findings": is_it_working(found, granted, held, now),
             "letting_go": _not_confirmed_gone(found) if found.state == Device.State.SUSPENDED else (),
         },

@@ -18,10 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from enrollment import clock, lifecycle, step_up
+from enrollment import clock, lifecycle, platforms, step_up
 from enrollment.forms import EnrolForm, KeyForm, Way
 from enrollment.models import Device
 from enrollment.views.configs import client_file, ready_page
+from enrollment.views.handovers import OPENED, free_name
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
 
 REMEMBERED = 20  # forms of one session whose second sending is recognised
@@ -36,12 +37,12 @@ def device_new(request: SignedIn) -> HttpResponse:
     if asked := step_up.ask(request):
         return asked
     now = clock.of(request)
-    kind, typed = request.GET.get("kind", ""), step_up.kept(request)
-    begun: dict[str, Any] = {"kind": kind} if kind in Device.Kind.values else {}
+    typed, is_phone = step_up.kept(request), request.GET.get("kind") == Device.Kind.PHONE
+    begun: dict[str, Any] = {"kind": Device.Kind.PHONE, "name": free_name(request.user)} if is_phone else {}
     form = EnrolForm(request.POST or None, initial=typed.dict() if typed else begun)
 
     def enrol(public_key: str) -> Device:
-        return lifecycle.enrol_device(
+        made = lifecycle.enrol_device(
             request.user,
             name=form.cleaned_data["name"],
             kind=form.cleaned_data["kind"],
@@ -49,8 +50,14 @@ def device_new(request: SignedIn) -> HttpResponse:
             key_origin=form.cleaned_data["way"],
             now=now,
         )
+        if link := request.session.pop(OPENED, None):
+            lifecycle.finish_handover(link, made, now=now)
+        return made
 
-    return _answer_once(request, form, enrol) or render(request, "enrollment/device_new.html", {"form": form})
+    is_on_phone = is_phone or platforms.is_phone(request.headers.get("user-agent", ""))
+    full = lifecycle.no_room(request.user) if request.method == "GET" else ""
+    shown = {"form": form, "is_on_phone": is_on_phone, "full": full, "devices": request.user.devices.exclude(state=Device.State.RETIRED)}
+    return _answer_once(request, form, enrol) or render(request, "enrollment/device_new.html", shown)
 
 
 @require_http_methods(["GET", "POST"])

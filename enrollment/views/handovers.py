@@ -14,6 +14,7 @@ from enrollment.forms import NameForm
 from enrollment.models import Device, Handover, User
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
 
+OPENED = "handover_opened"  # in the session of a phone whose owner is signed in: the number of the link that led there
 GROUP = 4  # letters of a code that is read from one screen and typed into another
 
 
@@ -25,6 +26,8 @@ def handover_new(request: SignedIn) -> HttpResponse:
     """Make a link, and show it in this one answer: its token is kept nowhere."""
     if asked := step_up.ask(request, back=reverse("device-new"), keeps=False):
         return asked
+    if lifecycle.no_room(request.user):
+        return redirect("device-new")  # which says so
     made, token = lifecycle.make_handover(request.user, now=clock.of(request))
     address = f"{settings.PUBLIC_URL}{reverse('phone')}"
     shown = {
@@ -77,11 +80,11 @@ def _mine(request: SignedIn, pk: int) -> Handover:
 def _page(request: SignedIn, found: Handover, **more: object) -> HttpResponse:
     waits = found.state in {Handover.State.OPEN, Handover.State.OFFERED}
     where = "over" if waits and found.is_over(clock.of(request)) else found.state
-    form = NameForm(initial={"name": _free_name(request.user)}) if where == Handover.State.OFFERED else None
+    form = NameForm(initial={"name": free_name(request.user)}) if where == Handover.State.OFFERED else None
     return render(request, "enrollment/handover.html", {"handover": found, "where": where, "form": form, **more})
 
 
-def _free_name(owner: User) -> str:
+def free_name(owner: User) -> str:
     """Propose a name that none of their devices has."""
     taken = {name.casefold() for name in owner.devices.exclude(state=Device.State.RETIRED).values_list("name", flat=True)}
     names = [_("Phone"), *(_("Phone %(number)d") % {"number": number} for number in range(2, len(taken) + 3))]

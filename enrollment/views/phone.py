@@ -15,9 +15,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from enrollment import clock, lifecycle
-from enrollment.lifecycle.handovers import NOT_YOURS, OF_NO_USE
+from enrollment.lifecycle.handovers import NO_CODE, NOT_YOURS, OF_NO_USE, UNKNOWN_CODE
 from enrollment.models import Handover, User
+from enrollment.models.handovers import LONGEST_TOKEN, is_code
 from enrollment.views.configs import client_file, ready_page
+from enrollment.views.handovers import OPENED
 
 KNOWN = "handover"  # in the session: the link's number, and the key that this browser offered
 State = Handover.State
@@ -61,7 +63,7 @@ def _arrive(request: HttpRequest, now: datetime) -> HttpResponse:
     if token := request.POST.get("token", ""):
         found = Handover.objects.opened_by(token, now).first()
         if found is None:
-            return _of_no_use(request)
+            return _of_no_use(request) if "scanned" in request.POST else _mistyped(request, token)
         request.session[KNOWN] = {"link": found.pk, "key": ""}
     found = _known(request, now)
     if found is None or found.state != State.OPEN:
@@ -75,6 +77,7 @@ def _arrive(request: HttpRequest, now: datetime) -> HttpResponse:
     except lifecycle.Conflict:
         return _of_no_use(request)
     del request.session[KNOWN]
+    request.session[OPENED] = found.pk  # for `device_new`, which says what came of it
     return redirect(f"{reverse('device-new')}?kind=phone")
 
 
@@ -86,7 +89,7 @@ def _go_on(request: HttpRequest, now: datetime) -> HttpResponse:
     if found.state == State.OPEN and request.user.is_authenticated and request.user.pk != found.owner_id:
         return _not_yours(request)
     if found.state == State.OPEN:
-        return render(request, "enrollment/phone_start.html", {"handover": found})
+        return render(request, "enrollment/phone_start.html", {"handover": found, "has_just_signed_in": "signed-in" in request.GET})
     if found.state == State.CONFIRMED and found.device:
         return ready_page(request, found.device, client_file(found.device), way="browser", is_new=True, ready=reverse("phone"))
     return render(request, "enrollment/phone_waits.html", {"handover": found})
@@ -105,6 +108,13 @@ def _of_no_use(request: HttpRequest) -> HttpResponse:
     """Say the same of a link that was used, one whose time is up, and one that never was."""
     request.session.pop(KNOWN, None)
     return render(request, "enrollment/phone.html", {"reasons": [OF_NO_USE]}, status=404)
+
+
+def _mistyped(request: HttpRequest, typed: str) -> HttpResponse:
+    """Say at the field why a code that somebody typed opens nothing, and keep it: its letters may be right but for one."""
+    is_one = is_code(typed)
+    shown = {"typed": typed[:LONGEST_TOKEN], "mistyped": UNKNOWN_CODE if is_one else NO_CODE}
+    return render(request, "enrollment/phone.html", shown, status=404 if is_one else 422)
 
 
 def _not_yours(request: HttpRequest) -> HttpResponse:

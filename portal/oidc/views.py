@@ -76,12 +76,14 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End the session here, then at the provider if it offers that."""
+    """End the session here, or all that somebody has, then that at the provider if it offers that."""
     if request.method != "POST":
         return render(request, "account/logout.html")
     id_token = request.session.get(ID_TOKEN_SESSION_KEY, "")
     was_signed_in = request.user.is_authenticated
-    if isinstance(request.user, User):
+    if isinstance(request.user, User) and "everywhere" in request.POST:
+        lifecycle.sign_out_everywhere(request.user, now=clock.of(request))
+    elif isinstance(request.user, User):
         lifecycle.sign_out(request.user, request.session.get(BROWSER_SESSION_KEY), now=clock.of(request))
     logout(request)
     farewell = _end_session_endpoint(request) if was_signed_in else ""

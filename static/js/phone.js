@@ -12,14 +12,16 @@ async function start() {
   else if (token) location.replace(`${location.pathname}?anew${location.hash}`);
   else if (find("[data-key]")) await offer();
   else if (find("[data-waits]")) lookAgain();
+  else find("[data-goes-on]")?.requestSubmit(); // signed in for this alone: nothing is left to ask
 }
 
 function readLink(token) {
   if (!token) return;
   const form = find("[data-token]");
   form.elements.namedItem("token").value = token;
-  form.querySelector("[data-typed]").hidden = true;
-  form.querySelector("[data-scanned]").hidden = false;
+  form.elements.namedItem("scanned").disabled = false;
+  for (const each of document.querySelectorAll("[data-typed]")) each.hidden = true;
+  find("[data-scanned]").hidden = false;
 }
 
 async function offer() {

@@ -153,6 +153,14 @@ def test_in_force_is_said_only_after_the_kernel_was_read_back(as_alice, grant, a
     assert "pep-1: no answer within 15 s" in page.text
 
 
+def test_once_in_force_the_page_says_what_to_do_next_and_leads_to_the_check(as_alice, grant, asked, pep, laptop):
+    there, check = reverse("request", args=[asked.pk]), f'href="{reverse("device", args=[laptop.pk])}#live"'
+    assert check not in as_alice.get(there).text
+    enforced(grant, pep, laptop)
+    page = as_alice.get(there).text
+    assert ("Switch the tunnel on" in page, check in page) == (True, True)
+
+
 def test_time_up_is_said_even_if_no_worker_noticed(as_alice, grant, asked, pep, laptop, now):
     enforced(grant, pep, laptop)
     Grant.objects.filter(pk=grant.pk).update(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(seconds=1))

@@ -1,6 +1,7 @@
 """My devices, enrolling and retiring: what a page does, what it refuses, and what erin must never see."""
 
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enforcement.models import Enforcement, Handshake
-from enrollment.models import Device, DeviceKey
+from enrollment.models import Device, DeviceKey, Grant
 from tests import factories
 from tests.enrollment.pages import without_token
 
@@ -89,6 +90,35 @@ def test_what_was_pasted_as_a_key_is_never_sent_back(as_alice):
     pasted = "cHJpdmF0ZSBrZXkgb2Ygc29tZWJvZHkgd2hvIGVycmVk"
     page = enrol(as_alice, public_key=pasted)
     assert pasted not in page.text
+
+
+def test_what_is_much_shorter_than_a_key_is_sent_back_to_be_mended(as_alice):
+    assert 'value="hello"' in enrol(as_alice, public_key="hello").text
+    assert "a" * 22 not in enrol(as_alice, public_key="a" * 22).text
+
+
+def test_a_retired_device_leads_to_enrolling_it_anew(as_alice, laptop):
+    assert reverse("device-new") in as_alice.post(reverse("device-retire", args=[laptop.pk]), follow=True).text
+
+
+def test_a_device_without_access_leads_to_asking_for_some(as_alice, laptop):
+    page = as_alice.get(reverse("device", args=[laptop.pk])).text
+    assert re.search(r'<li><a href="/resources/">Ask for a resource first.</a></li>', page)
+
+
+def test_a_device_page_lists_what_it_may_reach_and_until_when(as_alice, alice, bob, laptop, fileshare, grant_of_alice, pep):
+    factories.a_grant(alice, factories.a_resource("wiki", pep=pep, number=12), [factories.a_device(alice, "other")], reviewer=bob)
+    there, until = reverse("device", args=[laptop.pk]), timezone.now() + timedelta(hours=1)
+    assert "Nothing now." in as_alice.get(there).text
+    Grant.objects.update(starts_at=timezone.now(), ends_at=until)
+    page = as_alice.get(there).text
+    reach = page[page.index("What it may reach") : page.index("</section>", page.index("What it may reach"))]
+    assert (reverse("request", args=[grant_of_alice.request_id]) in reach, fileshare.name in reach) == (True, True)
+    assert ("wiki" in reach.lower(), f'datetime="{until:%Y-%m-%dT%H:%M:%S}' in reach) == (False, True)
+
+
+def test_home_offers_another_device_beside_the_ones_there_are(as_alice, laptop):
+    assert reverse("device-new") in as_alice.get(reverse("home")).text
 
 
 def test_a_key_in_use_is_refused_with_the_words_of_the_verb(as_alice, erin):

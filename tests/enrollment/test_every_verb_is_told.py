@@ -102,6 +102,12 @@ def handed(cast):
     return lifecycle.make_handover(cast.alice, now=THEN)[0]
 
 
+def opened(cast):
+    handover = handed(cast)
+    lifecycle.open_handover(handover, actor=cast.alice, now=THEN)
+    return handover
+
+
 def offered(cast):
     handover = handed(cast)
     lifecycle.offer_key(handover, public_key=a_key(), now=THEN)
@@ -117,6 +123,11 @@ TABLE = {
     "sign_out": (
         signed_in,
         lambda cast, browser: lifecycle.sign_out(cast.alice, browser.pk, now=THEN),
+        [("user.signed_out", *STILL)],
+    ),
+    "sign_out_everywhere": (
+        signed_in,
+        lambda cast, _: lifecycle.sign_out_everywhere(cast.alice, now=THEN),
         [("user.signed_out", *STILL)],
     ),
     "sign_out_by_provider": (
@@ -163,6 +174,12 @@ TABLE = {
         lambda cast, handover: lifecycle.confirm_handover(handover, name="tablet", actor=cast.alice, now=THEN),
         [("device.enrolled", None, "enrolled"), ("handover.confirmed", "offered", "confirmed")],
     ),
+    "finish_handover": (
+        opened,
+        lambda cast, handover: lifecycle.finish_handover(handover.pk, cast.laptop, now=THEN),
+        [("handover.confirmed", "opened", "confirmed")],
+    ),
+    "no_room": (None, lambda cast, _: lifecycle.no_room(cast.alice), []),  # asks, and does nothing
     "refuse_handover": (
         offered,
         lambda cast, handover: lifecycle.refuse_handover(handover, actor=cast.alice, now=THEN),

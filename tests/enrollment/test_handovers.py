@@ -94,6 +94,24 @@ def test_a_confirmation_that_comes_too_late_enrols_nothing(offered, alice):
     assert not Device.objects.exists()
 
 
+def test_what_its_owner_enrols_on_the_phone_is_what_came_of_an_opened_link_however_late(handover, alice, laptop):
+    lifecycle.finish_handover(handover.pk, laptop, now=NOW)
+    handover.refresh_from_db()
+    assert handover.state == "open"
+    lifecycle.open_handover(handover, actor=alice, now=NOW)
+    lifecycle.finish_handover(handover.pk, laptop, now=LATE)
+    lifecycle.finish_handover(handover.pk, a_device(alice, "another"), now=LATE)
+    handover.refresh_from_db()
+    assert (handover.state, handover.device, handover.is_over(LATE)) == ("confirmed", laptop, False)
+
+
+def test_nothing_of_somebody_elses_comes_of_a_link(handover, alice, erin):
+    lifecycle.open_handover(handover, actor=alice, now=NOW)
+    lifecycle.finish_handover(handover.pk, a_device(erin), now=NOW)
+    handover.refresh_from_db()
+    assert (handover.state, handover.device) == ("opened", None)
+
+
 def test_a_refused_key_is_never_enrolled_by_it(offered, alice):
     lifecycle.refuse_handover(offered, actor=alice, now=NOW)
     with pytest.raises(lifecycle.Conflict, match="refused this key already"):

@@ -5,11 +5,13 @@ import re
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from enrollment import lifecycle
 from enrollment.lifecycle.handovers import LASTS
 from enrollment.models import Device, Handover
 from tests.enrollment.pages import without_token
+from tests.enrollment.test_device_pages import form
 from tests.factories import a_device, a_key
 
 KEY = a_key("the phone's")
@@ -109,6 +111,51 @@ def test_signing_in_on_the_phone_after_scanning_leads_on_to_enrolment(alice, sca
     assert phone.post("/phone/").url == "/devices/new/?kind=phone"
 
 
+def test_the_computer_says_what_the_phone_that_is_signed_in_enrolled(as_alice, alice, browse, token):
+    phone = browse(alice)
+    page = phone.post("/phone/", {"token": token}, follow=True).text
+    assert ('value="Phone"' in page, "Show a link for my phone" in page) == (True, False)
+    here = f"/handovers/{Handover.objects.get().pk}/"
+    assert 'data-refresh="2"' in as_alice.get(here).text
+    phone.post("/devices/new/?kind=phone", form(name="Alice's own", kind="phone", public_key=KEY))
+    assert "Alice&#x27;s own is enrolled" in as_alice.get(here).text
+    phone.post("/devices/new/", form(name="Another", public_key=a_key()))
+    assert Handover.objects.get().device.name == "Alice's own"
+
+
+def test_signed_in_for_the_link_alone_the_phone_goes_on_by_itself(alice, scan):
+    phone = scan()
+    start = phone.get("/phone/").text
+    assert (re.findall(r'action="([^"]*next=[^"]*)"', start), "data-goes-on" in start) == (
+        ["/accounts/oidc/login/?next=/phone/%3Fsigned-in"],
+        False,
+    )
+    phone.force_login(alice)
+    assert ["data-goes-on" in phone.get(where).text for where in ("/phone/?signed-in", "/phone/")] == [True, False]
+
+
+def test_whoever_finds_themselves_signed_in_elsewhere_ends_that_from_there(as_alice, alice, browse, token):
+    browse(alice).post("/phone/", {"token": token})
+    page = as_alice.get(f"/handovers/{Handover.objects.get().pk}/").text
+    ends = re.search(r'<form method="post" action="/accounts/logout/">.*?</form>', page[page.index("If that was not you") :], re.DOTALL)[0]
+    assert 'name="everywhere"' in ends
+
+
+@pytest.mark.parametrize("typed", ["abcd", "a" * 27, "a" * 25 + "8", "\u0130" * 26, "<b>" + "a" * 23])
+def test_what_is_no_code_is_said_at_its_field_which_keeps_it_and_the_link_still_works(token, typed):
+    page = Client().post("/phone/", {"token": typed})
+    assert (page.status_code, re.search(r'id="id_token_error">([^<]*)<', page.text)[1][:18]) == (422, "This is not a code")
+    assert f'value="{escape(typed)}"' in page.text
+    assert "was used already" not in page.text
+    assert Client().post("/phone/", {"token": token}).status_code == 302
+
+
+def test_a_code_that_no_link_has_is_kept_too_to_be_compared_letter_by_letter(token):
+    wrong = ("b" if token[0] == "a" else "a") + token[1:]
+    page = Client().post("/phone/", {"token": wrong})
+    assert (page.status_code, "No link has this code now" in page.text, f'value="{wrong}"' in page.text) == (404, True, True)
+
+
 def test_somebody_else_who_is_signed_in_is_told_why_and_uses_up_nothing(erin, browse, scan, token):
     theirs = scan(browse(erin)).post("/phone/", {"token": token})
     assert (theirs.status_code, "somebody else made it" in theirs.text, "signed in here as Erin" in theirs.text) == (403, True, True)
@@ -122,12 +169,11 @@ def test_somebody_else_who_is_signed_in_is_told_why_and_uses_up_nothing(erin, br
 
 
 def test_a_used_an_expired_and_an_unknown_link_are_answered_alike(as_alice, alice, scan, token, phone):
-    used = Client().post("/phone/", {"token": token})
-    unknown = Client().post("/phone/", {"token": "a" * 26})
     _handover, late = lifecycle.make_handover(alice, now=timezone.now() - LASTS)
-    expired = Client().post("/phone/", {"token": late})
-    assert used.status_code == unknown.status_code == expired.status_code == 404
-    assert without_token(used) == without_token(unknown) == without_token(expired)
+    for how in ({}, {"scanned": "yes"}):
+        answers = [Client().post("/phone/", {"token": each, **how}) for each in (token, "a" * 26, late)]
+        assert {answer.status_code for answer in answers} == {404}
+        assert len({re.sub(r'value="[a-z2-7-]{26,}"', "", without_token(answer)) for answer in answers}) == 1
 
 
 def test_a_name_that_is_taken_is_said_at_its_field_and_stays_typed(as_alice, alice, phone):

@@ -68,6 +68,15 @@ def test_all_proofs_of_one_browser_end_with_it_and_those_of_another_go_on(alice,
     assert not reaches(laptop, ends, later(130))
 
 
+def test_signing_out_everywhere_ends_every_session_of_hers_and_nobody_elses(alice, erin, now):
+    hers, other, foreign = (sign_in(each, at=now) for each in (alice, alice, erin))
+    lifecycle.sign_out_everywhere(alice, now=later(60))
+    assert {browser.pk for browser in BrowserSession.objects.filter(ended_at=later(60))} >= {hers.pk, other.pk}
+    foreign.refresh_from_db()
+    assert (foreign.ended_at, list(Session.objects.values_list("session_key", flat=True))) == (None, [foreign.key])
+    assert not IdentityProof.objects.filter(user=alice, signed_out_at=None, browser__isnull=False).exists()
+
+
 def test_nobody_signs_somebody_else_out(alice, erin, now):
     browser = sign_in(alice, at=now)
     lifecycle.sign_out(erin, browser.pk, now=now)
