@@ -21,11 +21,12 @@ from enforcement.rows import NOTICEABLE_SECONDS
 from enrollment import audit, notices
 from enrollment.models import Pep
 from enrollment.moments import in_words
-from enrollment.sentences import joined, say
+from enrollment.sentences import SEVERAL, joined, kept, say
 
 Kind = Alarm.Kind
 ABOUT_THE_LOG = f"{ALARM}the audit log"
 MOST_WORDS = 5  # of many things done by hand at once; the PEP's page has them all
+HELD_STILL, FIRST_SINCE = kept("{count} of what had to end there may be held still"), kept("the first since {since}.")
 NO_END = say("No pass over it comes to an end: see what the workers log.")
 BY_THE_SWEEP = frozenset({Kind.UNREACHED, Kind.UNCONFIRMED})  # not so any more means over; of the others only an answer tells
 
@@ -120,7 +121,7 @@ def _unconfirmed(limit: datetime, now: datetime) -> Mapping[int, str]:
     held_still = Q(until__gt=now - timedelta(seconds=NOTICEABLE_SECONDS)) | Q(until=None, grant__ends_at__gt=now)
     rows = Enforcement.objects.filter(was_to_end, held_still, state=Enforcement.State.ENDING).order_by()
     return {
-        pep_id: say("{count} of what had to end there may be held still; the first since {since}.", count=count, since=in_words(since))
+        pep_id: joined([say(HELD_STILL, count=count), say(FIRST_SINCE, since=in_words(since))], SEVERAL)
         for pep_id, count, since in rows.values_list("pep").annotate(Count("pk"), Min("ending_at"))
     }
 

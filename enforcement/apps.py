@@ -15,6 +15,7 @@ class EnforcementConfig(AppConfig):
 
     def ready(self) -> None:
         """Let a committed change of access nudge the workers: the one signal, and its one listener. Name tables as `enrollment` does."""
+        from enforcement import its_words  # noqa: F401, PLC0415 - so that whoever shows what was kept knows it; models must be ready first
         from enforcement.tasks import nudge_peps  # noqa: PLC0415 - models must be ready first
         from enrollment.signals import access_changed  # noqa: PLC0415 - as above
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-from enrollment.sentences import say
+from enrollment.sentences import kept, say
 
+TOO_OLD = kept("Its agent, version {agent}, is too old for this portal, which needs {oldest}: run manage.py bootstrap_pep {pep} again.")
+AHEAD = kept("Its clock is {off} s ahead: access there ends too early by as much. Let the PEP keep its time by NTP.")
+BEHIND = kept("Its clock is {off} s behind: access there ends by the portal's clock. Let the PEP keep its time by NTP.")
 OLDEST = (0, 1, 0)  # what this portal needs of an agent; raise it together with what needs it
 VERSION = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})", re.ASCII)
 SKEW_SECONDS = 5.0  # more than a clock's upkeep
@@ -19,12 +22,7 @@ def why_too_old(pep: str, agent: str) -> str:
     found = VERSION.fullmatch(agent)
     if not agent or (found and tuple(map(int, found.groups())) >= OLDEST):
         return ""
-    return say(
-        "Its agent, version {agent}, is too old for this portal, which needs {oldest}: run manage.py bootstrap_pep {pep} again.",
-        agent=agent,
-        oldest=".".join(map(str, OLDEST)),
-        pep=pep,
-    )
+    return say(TOO_OLD, agent=agent, oldest=".".join(map(str, OLDEST)), pep=pep)
 
 
 def why_skewed(skew: float | None) -> str:
@@ -32,6 +30,4 @@ def why_skewed(skew: float | None) -> str:
     if skew is None or abs(skew) <= SKEW_SECONDS:
         return ""
     off = f"{abs(skew):.0f}"
-    if skew > 0:
-        return say("Its clock is {off} s ahead: access there ends too early by as much. Let the PEP keep its time by NTP.", off=off)
-    return say("Its clock is {off} s behind: access there ends by the portal's clock. Let the PEP keep its time by NTP.", off=off)
+    return say(AHEAD if skew > 0 else BEHIND, off=off)

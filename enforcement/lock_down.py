@@ -19,13 +19,15 @@ from django.db.models import QuerySet
 from enforcement import ways
 from enforcement.models import PepStatus
 from enforcement.receipts import ReceiptError, parse_lock
-from enforcement.transport import Stream, TransportError
+from enforcement.transport import OF_ITS_ANSWER, Stream, TransportError
 from enrollment import audit
 from enrollment.lifecycle import Conflict, Refused
 from enrollment.models import Pep, User
-from enrollment.sentences import say
+from enrollment.sentences import kept, say
 
 Lock = PepStatus.Lock
+NOBODY_GOT_IN = kept("{pep} was closed on trial, and no new connection got in, so it opens again within a minute: {error}")
+DID_NOT_STAY = kept("{pep} was closed on trial and did not stay so: it says that it is {state}")
 LONGEST_TRIAL = timedelta(minutes=3)  # above all that an attempt may take
 DIED = say("The worker that tried it ended before it was done. If the trial had begun, the PEP is open again.")
 LOST = say("It is not locked down any more: root there ended it, or its files are gone. Lock it down again, or leave it open.")
@@ -102,11 +104,9 @@ def _try(pep: str, argv: Sequence[str]) -> None:
     try:
         state, _token = _exchange(pep, argv, token)
     except TransportError as error:
-        raise TransportError(
-            f"{pep} was closed on trial, and no new connection got in, so it opens again within a minute: {error}"
-        ) from None
+        raise TransportError(say(NOBODY_GOT_IN, pep=pep, error=str(error))) from None
     if state != "locked":
-        raise TransportError(f"{pep} was closed on trial and did not stay so: it says that it is {state}")
+        raise TransportError(say(DID_NOT_STAY, pep=pep, state=state))
 
 
 def _exchange(pep: str, argv: Sequence[str], token: str) -> tuple[str, str]:
@@ -114,7 +114,7 @@ def _exchange(pep: str, argv: Sequence[str], token: str) -> tuple[str, str]:
     try:
         return parse_lock(stream.exchange({"verb": "lock", "version": 1, "pep": pep, "token": token}, deadline), pep)
     except ReceiptError as error:
-        raise TransportError(f"{pep}: {error}") from None
+        raise TransportError(say(OF_ITS_ANSWER, pep=pep, error=str(error))) from None
     finally:
         stream.kill()
 

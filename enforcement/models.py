@@ -86,6 +86,11 @@ class Receipt(models.Model):
     def __str__(self) -> str:
         return f"{self.pep} {self.generation}: {self.outcome}"
 
+    @property
+    def reasons(self) -> list[Sentence]:
+        """Return why, in the reader's language, where we know the words."""
+        return [recalled(words) for words in self.why]
+
 
 class Enforcement(models.Model):
     """Where one grant stands on one PEP, for one device: read back, never assumed."""
@@ -154,7 +159,12 @@ class Drift(models.Model):
         ordering: ClassVar = ["-at", "-id"]
 
     def __str__(self) -> str:
-        return self.words
+        return self.said.spoken()
+
+    @property
+    def said(self) -> Sentence:
+        """Return its words in the reader's language, where we know them."""
+        return recalled(self.words)
 
 
 class Alarm(models.Model):

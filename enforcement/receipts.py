@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from enforcement.pep.state import LAST_SECOND, State, StateError, from_json
+from enrollment.sentences import SEVERAL, kept, say
 
 T = TypeVar("T")
 SEAL = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ALARM = "alarm: "  # what a sentence begins with that somebody must look at
 Outcome = Literal["applied", "unchanged", "removals only", "refused"]
 OUTCOMES: Mapping[str, Outcome] = {"applied": "applied", "unchanged": "unchanged", "removals only": "removals only", "refused": "refused"}
+AGENT_REFUSED, ANOTHER_PEP = kept("the agent refused the request: {why}"), kept("another PEP answered: {words}")
 LONGEST_TEXT = 500
 MOST_ITEMS = 1_000_000
 MOST_SENTENCES = 100
@@ -157,11 +159,11 @@ def _answer(value: object, kind: str, pep: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ReceiptError("the answer is not a JSON object")
     if value.get("kind") == "error":
-        raise ReceiptError("the agent refused the request: " + "; ".join(_items(value, "why", _sentence)[:MOST_SENTENCES]))
+        raise ReceiptError(say(AGENT_REFUSED, why=SEVERAL.join(_items(value, "why", _sentence)[:MOST_SENTENCES])))
     if value.get("version") != 1 or value.get("kind") != kind:
         raise ReceiptError(f"the answer is not a {kind} of version 1")
     if value.get("pep") != pep:
-        raise ReceiptError(f"another PEP answered: {printable(str(value.get('pep')))[:40]}")
+        raise ReceiptError(say(ANOTHER_PEP, words=printable(str(value.get("pep")))[:40]))
     return value
 
 

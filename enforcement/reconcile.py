@@ -25,8 +25,12 @@ from enforcement.transport import Answer, TransportError, ask
 from enforcement.turns import Turn
 from enrollment import audit, facts
 from enrollment.models import Device, Pep
+from enrollment.sentences import kept, say
 from enrollment.values import PepFacts
 
+CONTRADICTION = kept("What is wanted contradicts itself: {error}")
+ANOTHER_DOCUMENT = kept("{pep} answered about another document")
+TOO_SLOW = kept("this pass over {pep} took too long: the next one starts anew")
 LONGEST_LEASE = 90 * 86400  # as the agent has it: more would have the whole document refused
 
 log = logging.getLogger(__name__)
@@ -72,7 +76,7 @@ def reconcile(pep_id: int, now: datetime) -> Outcome | None:
     try:
         reading = read(turn, now)
     except StateError as error:
-        return Outcome(*record.unread(turn, f"What is wanted contradicts itself: {error}", clock.now()))
+        return Outcome(*record.unread(turn, say(CONTRADICTION, error=str(error)), clock.now()))
     try:
         answer = ask(reading.pep.name, ways.to(reading.pep), lambda hello: document(turn, reading, hello, clock.now()))
         _insist_on(reading, answer)
@@ -84,7 +88,7 @@ def reconcile(pep_id: int, now: datetime) -> Outcome | None:
 
 def _insist_on(reading: Reading, answer: Answer) -> None:
     if answer.receipt.document != digest(reading.desired.state):
-        raise TransportError(f"{reading.pep.name} answered about another document")
+        raise TransportError(say(ANOTHER_DOCUMENT, pep=reading.pep.name))
 
 
 def read(turn: Turn, now: datetime) -> Reading:
@@ -111,7 +115,7 @@ def _addresses(devices: Iterable[int]) -> tuple[str, ...]:
 def document(turn: Turn, reading: Reading, hello: Hello, now: datetime) -> Mapping[str, object]:
     """Return the request that carries the turn's generation. A turn that has run out carries nothing any more."""
     if now >= turn.busy_until:
-        raise TransportError(f"this pass over {reading.pep.name} took too long: the next one starts anew")
+        raise TransportError(say(TOO_SLOW, pep=reading.pep.name))
     return {
         "verb": "apply",
         "version": 1,

@@ -24,8 +24,10 @@ from enforcement.receipts import Receipt
 from enforcement.transport import Answer
 from enrollment import audit
 from enrollment.models import Pep
-from enrollment.sentences import say
+from enrollment.sentences import kept, say
 
+NO_KEY_YET = kept("No admin has confirmed the public key of WireGuard on {name} yet, so no client file names it.")
+ANOTHER_KEY = kept("WireGuard on {name} has another public key than the one that client files name.")
 MOST_DRIFTS = 100  # of one pass; a PEP that reports more has said enough
 MOST_BEHIND = 10**9  # passes: decades of them
 
@@ -113,9 +115,9 @@ def _complaint(pep: Pep, desired: Desired, answer: Answer) -> str:
     if not receipt.is_whole and not found:
         found.append(say("The PEP does not hold what is wanted."))
     if key is not None and pep.public_key is None:
-        found.append(say("No admin has confirmed the public key of WireGuard on {name} yet, so no client file names it.", name=pep.name))
+        found.append(say(NO_KEY_YET, name=pep.name))
     elif key is not None and key != pep.public_key:
-        found.append(say("WireGuard on {name} has another public key than the one that client files name.", name=pep.name))
+        found.append(say(ANOTHER_KEY, name=pep.name))
     return "; ".join(found)
 
 

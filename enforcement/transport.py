@@ -23,7 +23,8 @@ from typing import IO, TypeVar
 from django.conf import settings
 
 from enforcement.pep.state import canonical
-from enforcement.receipts import ALARM, Hello, Receipt, ReceiptError, parse_hello, parse_receipt, parse_witnesses, printable
+from enforcement.receipts import Hello, Receipt, ReceiptError, parse_hello, parse_receipt, parse_witnesses, printable
+from enrollment.sentences import kept, say
 
 LONGEST_LINE = 8 * 1024 * 1024
 LONGEST_STDERR = 2000
@@ -33,10 +34,20 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 FAREWELL_SECONDS = 0.5
 # How OpenSSH ends where the key is not the one it was told, or not even of its kind.
 OTHER_HOST_KEYS = (b"Host key verification failed.", b"no matching host key type found")
-ANOTHER_HOST = (
-    "answers with another SSH host key than an admin confirmed, so nothing was sent to it: somebody is in its place,"
+ANOTHER_HOST = kept(
+    "alarm: {pep} answers with another SSH host key than an admin confirmed, so nothing was sent to it: somebody is in its place,"
     " or it was set up anew. Look at its own screen, and confirm the new key only if it is there."
 )
+OF_ITS_ANSWER = kept("{pep}: {error}")
+NO_START = kept("{pep}: {program} does not start: {error}")
+NO_JSON = kept("{pep}: the answer is not JSON: {words}")
+NO_ANSWER = kept("{pep} did not answer within {seconds} s")
+NO_ANSWER_BUT = kept("{pep} did not answer within {seconds} s: {words}")
+TOO_EARLY = kept("{pep} answered before it was asked")
+TOO_LONG = kept("{pep}: the answer is longer than {most} MiB")
+TOO_MUCH = kept("{pep} said more than it was asked")
+DIED = kept("{pep}: {program} ended before it answered (exit status {code})")
+DIED_SAYING = kept("{pep}: {program} ended before it answered (exit status {code}): {words}")
 
 T = TypeVar("T")
 Compose = Callable[[Hello], Mapping[str, object]]
@@ -110,7 +121,7 @@ def _read(parse: Callable[[object, str], T], answer: object, pep: str) -> T:
     try:
         return parse(answer, pep)
     except ReceiptError as error:
-        raise TransportError(f"{pep}: {error}") from None
+        raise TransportError(say(OF_ITS_ANSWER, pep=pep, error=str(error))) from None
 
 
 class Stream:
@@ -132,7 +143,7 @@ class Stream:
                 start_new_session=True,
             )
         except OSError as error:
-            raise TransportError(f"{pep}: {self.argv[0]} does not start: {error.strerror}") from None
+            raise TransportError(say(NO_START, pep=pep, program=self.argv[0], error=error.strerror)) from None
         for pipe in self._pipes():
             os.set_blocking(pipe.fileno(), False)
 
@@ -143,7 +154,7 @@ class Stream:
         try:
             return json.loads(line)
         except (ValueError, RecursionError):
-            raise TransportError(f"{self.pep}: the answer is not JSON: {printable(line[:80])}") from None
+            raise TransportError(say(NO_JSON, pep=self.pep, words=printable(line[:80]))) from None
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -182,7 +193,7 @@ class Stream:
                 left = deadline - time.monotonic()
                 ready = {key.fd for key, _ in selector.select(left)} if left > 0 else set()
                 if not ready:
-                    raise TransportError(f"{self.pep} did not answer within {settings.PEP_TIMEOUT_SECONDS} s{self._its_words()}")
+                    raise TransportError(self._with_its_words(NO_ANSWER, NO_ANSWER_BUT, seconds=settings.PEP_TIMEOUT_SECONDS))
                 if stderr in ready and not self._hear_stderr(stderr):
                     selector.unregister(stderr)
                 if stdin in ready:
@@ -191,7 +202,7 @@ class Stream:
                         selector.unregister(stdin)
                 if stdout in ready and (line := self._hear(stdout, heard)) is not None:
                     if unsent:
-                        raise TransportError(f"{self.pep} answered before it was asked")
+                        raise TransportError(say(TOO_EARLY, pep=self.pep))
                     return line
 
     def _write(self, stdin: int, unsent: memoryview) -> int:
@@ -209,12 +220,12 @@ class Stream:
             raise StreamDiedError(self._obituary())
         heard += chunk or b""
         if len(heard) > LONGEST_LINE:
-            raise TransportError(f"{self.pep}: the answer is longer than {LONGEST_LINE // 1024**2} MiB")
+            raise TransportError(say(TOO_LONG, pep=self.pep, most=LONGEST_LINE // 1024**2))
         if b"\n" not in (chunk or b""):
             return None
         line, _newline, rest = bytes(heard).partition(b"\n")
         if rest:
-            raise TransportError(f"{self.pep} said more than it was asked")
+            raise TransportError(say(TOO_MUCH, pep=self.pep))
         return line
 
     def _hear_stderr(self, stderr: int) -> bool:
@@ -229,12 +240,12 @@ class Stream:
             self._hear_stderr(self._process.stderr.fileno())
         code = self._process.returncode
         if any(words in self._stderr for words in OTHER_HOST_KEYS):
-            return f"{ALARM}{self.pep} {ANOTHER_HOST}"
-        return f"{self.pep}: {self.argv[0]} ended before it answered (exit status {code}){self._its_words()}"
+            return say(ANOTHER_HOST, pep=self.pep)
+        return self._with_its_words(DIED, DIED_SAYING, program=self.argv[0], code=code)
 
-    def _its_words(self) -> str:
-        words = printable(self._stderr).strip()
-        return f": {words[-300:]}" if words else ""
+    def _with_its_words(self, template: str, and_words: str, **values: object) -> str:
+        words = printable(self._stderr).strip()[-300:]
+        return say(and_words, pep=self.pep, words=words, **values) if words else say(template, pep=self.pep, **values)
 
 
 def _read_some(fd: int) -> bytes | None:

@@ -12,13 +12,18 @@ from pathlib import Path
 
 from django.conf import settings
 
-from enforcement.transport import TransportError
+from enforcement.transport import OF_ITS_ANSWER, TransportError
 from enrollment import ssh_keys
 from enrollment.keys import BadKey
 from enrollment.models import Pep
+from enrollment.sentences import kept, say
 
 ACCOUNT = "lychgate"  # on every PEP; `bootstrap_pep` makes it
 CONNECT_SECONDS = 5
+NO_TRANSPORT = kept("{pep} has no transport: give it an SSH host in the admin, or set LYCHGATE_PEP_ARGV")
+NO_HOST_KEY = kept("{pep} has no SSH host key yet: an admin confirms it, as docs/running.md says")
+NO_KEY_OF_OURS = kept("{pep} cannot be reached over SSH: set LYCHGATE_SSH_KEY_FILE")
+NOT_WRITTEN = kept("{pep}: its host key cannot be written to {directory}: {error}")
 OPTIONS = (
     *("BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", "PreferredAuthentications=publickey", "PubkeyAuthentication=yes"),
     *("StrictHostKeyChecking=yes", "GlobalKnownHostsFile=none", "UpdateHostKeys=no", "VerifyHostKeyDNS=no", "CheckHostIP=no"),
@@ -33,11 +38,11 @@ def to(pep: Pep) -> tuple[str, ...]:
     if argv := settings.PEP_ARGV.get(pep.name):
         return tuple(argv)
     if not pep.ssh_host:
-        raise TransportError(f"{pep.name} has no transport: give it an SSH host in the admin, or set LYCHGATE_PEP_ARGV")
+        raise TransportError(say(NO_TRANSPORT, pep=pep.name))
     if not pep.ssh_host_key:
-        raise TransportError(f"{pep.name} has no SSH host key yet: an admin confirms it, as docs/running.md says")
+        raise TransportError(say(NO_HOST_KEY, pep=pep.name))
     if not settings.SSH_KEY_FILE:
-        raise TransportError(f"{pep.name} cannot be reached over SSH: set LYCHGATE_SSH_KEY_FILE")
+        raise TransportError(say(NO_KEY_OF_OURS, pep=pep.name))
     options = (
         *OPTIONS,
         f"IdentityFile={_as_ssh_reads(settings.SSH_KEY_FILE)}",
@@ -59,7 +64,7 @@ def _pinned(pep: Pep) -> Path:
     try:
         line = f"{pep.name} {ssh_keys.check(pep.ssh_host_key)}\n".encode()
     except BadKey as bad:
-        raise TransportError(f"{pep.name}: {bad}") from None
+        raise TransportError(say(OF_ITS_ANSWER, pep=pep.name, error=bad.args[0])) from None
     path = Path(settings.SSH_KNOWN_HOSTS) / f"{pep.name}.{hashlib.sha256(line).hexdigest()[:16]}"
     try:
         if path.is_file() and path.read_bytes() == line:
@@ -69,5 +74,5 @@ def _pinned(pep: Pep) -> Path:
             new.write(line)
         Path(new.name).replace(path)
     except OSError as error:
-        raise TransportError(f"{pep.name}: its host key cannot be written to {path.parent}: {error.strerror}") from None
+        raise TransportError(say(NOT_WRITTEN, pep=pep.name, directory=path.parent, error=error.strerror)) from None
     return path

@@ -9,9 +9,10 @@ from enforcement import ways
 from enforcement.transport import TransportError, ask_for_witnesses
 from enrollment.chain import Witness
 from enrollment.models import Pep
-from enrollment.sentences import say
+from enrollment.sentences import kept, say
 
 AT_A_TIME = 8
+NOT_ASKED = kept("{name} could not be asked what it saw of the log: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +38,4 @@ def _of_pep(pep: Pep) -> Heard:
     try:
         return Heard(tuple(Witness(seq, seal, pep.name) for seq, seal in ask_for_witnesses(pep.name, ways.to(pep))), ())
     except TransportError as error:
-        return Heard((), (say("{name} could not be asked what it saw of the log: {error}", name=pep.name, error=error),))
+        return Heard((), (say(NOT_ASKED, name=pep.name, error=error.args[0]),))

@@ -20,11 +20,13 @@ from django.utils.translation import override
 from enrollment import chain
 from enrollment.chain import GENESIS, Witness
 from enrollment.models import AuditCheck, AuditEvent, AuditHead, User
-from enrollment.sentences import say
+from enrollment.sentences import kept, say
 
 TRIGGERS = frozenset({"audit_append", "audit_no_update", "audit_no_delete", "review_of_the_request"})
 MORE_TRIGGERS = {"postgresql": frozenset({"audit_no_truncate"}), "sqlite": frozenset({"review_of_the_request_still"})}
 SYSTEM = "the system"
+NO_TRIGGER = kept("The trigger {name} is missing or switched off: the table is not protected.")
+NO_END = kept("Events {first} to {last} are missing from the end.")
 
 log = logging.getLogger("lychgate.audit")  # whoever ships it elsewhere has witnesses
 
@@ -74,7 +76,7 @@ def verify(witnesses: Iterable[tuple[int, str] | Witness] = ()) -> list[str]:
     together with the head, or a database restored from yesterday.
     """
     lacking = (TRIGGERS | MORE_TRIGGERS[connection.vendor]) - _triggers()
-    problems = [say("The trigger {name} is missing or switched off: the table is not protected.", name=name) for name in sorted(lacking)]
+    problems = [say(NO_TRIGGER, name=name) for name in sorted(lacking)]
     events = AuditEvent.objects.order_by("seq").iterator(chunk_size=2000)
     done = chain.check(map(row_of, events), (Witness(*each) for each in witnesses))
     return [*problems, *done.problems, *_head_problems(done.seq, done.hash)]
@@ -130,7 +132,7 @@ def _head_problems(seq: int, last: str) -> list[str]:
     except ObjectDoesNotExist:
         return [say("The head of the chain is missing.")] if seq else []
     if head.seq > seq:
-        return [say("Events {first} to {last} are missing from the end.", first=seq + 1, last=head.seq)]
+        return [say(NO_END, first=seq + 1, last=head.seq)]
     return [] if (head.seq, head.hash) == (seq, last) else [say("The head of the chain does not match the last event.")]
 
 

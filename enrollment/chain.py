@@ -14,12 +14,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from enrollment.sentences import say
+from enrollment.sentences import kept, say
 
 GENESIS = "0" * 64
 COLUMNS = ("seq", "at", "verb", "actor_id", "actor", "subject_type", "subject_id", "subject", "data", "previous")
 WITNESS = re.compile(r"(?<![0-9a-f])([0-9]{1,19})[: ]([0-9a-f]{64})(?![0-9a-f])", re.ASCII)
 MOST_NAMED = 5
+ANOTHER = kept("Event {seq} is not the one that {by} saw.")
+MISSING = kept("Events {first} to {last} are missing.")
+OUT_OF_ORDER = kept("Event {seq} stands after event {before}.")
+NO_FOLLOWER = kept("Event {seq} does not follow the event before it.")
+CHANGED = kept("Event {seq} was changed after it was written.")
+DISAGREE = kept("Witnesses disagree about event {number}: at most one is right.")
+LOST = kept("Event {seq}, which {by} saw, is missing.")
+MORE_LOST = kept("So are {more} more that were seen, event {seq} the first of them.")
 
 Row = Mapping[str, Any]
 
@@ -84,7 +92,7 @@ def check(rows: Iterable[Row], witnesses: Iterable[Witness] = (), *, from_start:
         done.problems += _problems(row, done.seq, done.hash)
         witness = seen.pop(row["seq"], None)
         if witness and witness.seal != row["hash"]:
-            done.problems.append(say("Event {seq} is not the one that {by} saw.", seq=row["seq"], by=witness.by))
+            done.problems.append(say(ANOTHER, seq=row["seq"], by=witness.by))
         done.seq, done.hash = row["seq"], row["hash"]
     done.problems += _missing([each for number, each in sorted(seen.items()) if number > done.seq])
     return done
@@ -92,33 +100,25 @@ def check(rows: Iterable[Row], witnesses: Iterable[Witness] = (), *, from_start:
 
 def _problems(row: Row, seq: int, last: str) -> Iterator[str]:
     if row["seq"] != seq + 1:
-        yield (
-            say("Events {first} to {last} are missing.", first=seq + 1, last=row["seq"] - 1)
-            if row["seq"] > seq
-            else say("Event {seq} stands after event {before}.", seq=row["seq"], before=seq)
-        )
+        yield (say(MISSING, first=seq + 1, last=row["seq"] - 1) if row["seq"] > seq else say(OUT_OF_ORDER, seq=row["seq"], before=seq))
     if row["previous"] != last:
-        yield say("Event {seq} does not follow the event before it.", seq=row["seq"])
+        yield say(NO_FOLLOWER, seq=row["seq"])
     if row["hash"] != seal(row):
-        yield say("Event {seq} was changed after it was written.", seq=row["seq"])
+        yield say(CHANGED, seq=row["seq"])
 
 
 def _disagreements(told: list[Witness]) -> list[str]:
     seals: dict[int, set[str]] = {}
     for each in told:
         seals.setdefault(each.seq, set()).add(each.seal)
-    return [
-        say("Witnesses disagree about event {number}: at most one is right.", number=number)
-        for number, those in seals.items()
-        if len(those) > 1
-    ]
+    return [say(DISAGREE, number=number) for number, those in seals.items() if len(those) > 1]
 
 
 def _missing(gone: list[Witness]) -> list[str]:
     """Name what was cut off at the end; where it is much, from where to where."""
-    found: list[str] = [say("Event {seq}, which {by} saw, is missing.", seq=each.seq, by=each.by) for each in gone[-MOST_NAMED:]]
+    found: list[str] = [say(LOST, seq=each.seq, by=each.by) for each in gone[-MOST_NAMED:]]
     if len(gone) > MOST_NAMED:
-        found.append(say("So are {more} more that were seen, event {seq} the first of them.", more=len(gone) - MOST_NAMED, seq=gone[0].seq))
+        found.append(say(MORE_LOST, more=len(gone) - MOST_NAMED, seq=gone[0].seq))
     return found
 
 

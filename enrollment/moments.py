@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from enrollment.sentences import say
+from enrollment.sentences import kept, say
 
+IN_WORDS = kept("{day} at {time} UTC")
 EXAMPLE = "2026-03-02T09:00:00Z"
 
 
@@ -30,4 +31,4 @@ def read(text: str) -> datetime:
 def in_words(moment: datetime) -> str:
     """Print an instant for a sentence."""
     day, time = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}".split(" ")
-    return say("{day} at {time} UTC", day=day, time=time)
+    return say(IN_WORDS, day=day, time=time)

@@ -7,6 +7,8 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.sentences import Sentence, recalled
+
 
 class AuditEvent(models.Model):
     """One thing that happened. No foreign keys: history outlives everything it speaks of.
@@ -66,3 +68,13 @@ class AuditCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq}, {self.at:%Y-%m-%d %H:%M:%SZ}"
+
+    @property
+    def found(self) -> list[Sentence]:
+        """Return the problems in the reader's language."""
+        return [recalled(words) for words in self.problems]
+
+    @property
+    def unasked(self) -> list[Sentence]:
+        """Return in the reader's language who could not be asked."""
+        return [recalled(words) for words in self.warnings]

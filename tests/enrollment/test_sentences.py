@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.template import Context, Template
 
+from enrollment import sentences
 from enrollment.sentences import Sentence, counted, joined, recalled, say, spoken
 
 GERMAN = {
@@ -73,3 +74,35 @@ def test_it_stays_a_sentence_on_its_way_through_exceptions_and_forms(german):
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])  # noqa: S301 - our own
 def test_a_copy_of_it_is_one_too(german, again):
     assert again(ENDED).spoken() == ENDED.spoken()
+
+
+@pytest.fixture
+def known(german, monkeypatch):
+    """What rows may keep, in this test."""
+    monkeypatch.setattr(sentences, "_KEPT", {})
+    for template in ("{pep}: {error}", "{pep} did not answer: {words}", "Access ended on {when}.", "{day} at {time} UTC"):
+        sentences.kept(template)
+    yield
+    monkeypatch.undo()
+    sentences.kept("{pep}: {error}")  # forgets what was looked up meanwhile
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (str.__str__(ENDED), "Der Zugang endete am 2026-03-02 um 09:00:00 UTC."),
+        ("pep-1: Access ended on 2026-03-02 at 09:00:00 UTC.", "pep-1: Der Zugang endete am 2026-03-02 um 09:00:00 UTC."),
+        ("The PEP refused.; Access ended on Monday.", "Das Gateway hat abgelehnt.; Der Zugang endete Monday."),
+        ("pep-1: No such file", "pep-1: No such file"),
+        ("Access ended on <b>{when}</b>.", "Der Zugang endete <b>{when}</b>."),
+        ("Access ended on .", "Access ended on ."),
+    ],
+)
+def test_what_a_row_keeps_in_english_is_a_sentence_again(known, text, said):
+    assert (recalled(text), recalled(text).spoken()) == (text, said)
+
+
+def test_a_gateway_that_sends_sentences_within_sentences_holds_up_no_page(known):
+    for evil in ("pep: " * 200, "; ".join(["pep: The PEP refused."] * 2000), "pep did not answer: " * 100, " at UTC" * 200):
+        assert recalled(evil) == evil
+        assert recalled(evil).spoken()

@@ -16,9 +16,9 @@ NOISE = re.compile(r'^"(?:POT-Creation-Date|Report-Msgid-Bugs-To): .*\n', re.MUL
 
 
 class Command(makemessages.Command):
-    """As Django's, with `say` and `counted` of `enrollment/sentences.py`; nothing of the demo, which is its maker's tool."""
+    """As Django's, with `say`, `counted` and `kept` of `enrollment/sentences.py`; nothing of the demo, which is its maker's tool."""
 
-    keywords: ClassVar[list[str]] = ["--keyword=say:1", "--keyword=counted:1,2"]
+    keywords: ClassVar[list[str]] = ["--keyword=say:1", "--keyword=counted:1,2", "--keyword=kept:1"]
     xgettext_options = [*makemessages.Command.xgettext_options, *keywords]
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]  # a guess would pass for a translation
 
