@@ -102,6 +102,14 @@ def waiting(world):
     notices.remind_due(later(DAY // 2))
 
 
+def by_one_form(world):
+    more = a_resource("more", pep=world.pep, number=200)
+    asked = {"devices": [world.q], "seconds": HOUR, "reason": "r", "now": NOW}
+    for request in lifecycle.request_bundle(world.a, resources=[world.x, more], **asked):
+        Notice.objects.update(tries=1)
+        lifecycle.deny(request, reviewer=world.b, comment="c", now=NOW)
+
+
 def taken_back(world):
     lifecycle.cancel_request(world.asked_and_mailed(), actor=world.a, now=NOW)
 
@@ -201,7 +209,7 @@ def the_clock_went_back(world):
 
 
 STORIES = (
-    *(let_in, refused, cut_off_and_back, waiting, taken_back, denied, withdrawn, withdrawn_by_somebody, left_without_device, lapsed),
-    *(begins_later, ends, revoked, revoked_by_nobody, late, found_justified, found_not_justified, found_not_justified_when_over),
-    *(stood_in_for, alarmed, of_the_provider, the_clock_went_back),
+    *(let_in, refused, cut_off_and_back, waiting, by_one_form, taken_back, denied, withdrawn, withdrawn_by_somebody),
+    *(left_without_device, lapsed, begins_later, ends, revoked, revoked_by_nobody, late),
+    *(found_justified, found_not_justified, found_not_justified_when_over, stood_in_for, alarmed, of_the_provider, the_clock_went_back),
 )

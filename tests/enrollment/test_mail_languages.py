@@ -10,7 +10,7 @@ from django.core import mail
 from django.utils import timezone, translation
 
 from enrollment import lifecycle, notices
-from enrollment.models import Notice, User
+from enrollment.models import Notice, NoticeItem, User
 from tests.enrollment import mail_stories
 from tests.factories import APPROVERS, HOUR, NOW, a_device, a_person, a_request, later
 from tests.portal.test_catalogue import CATALOGUE, ROOT, read
@@ -140,8 +140,8 @@ def test_what_was_typed_is_neither_markup_nor_a_place_for_values_in_german(alice
 def mails(db, settings):
     """Every notice there is, to people who read German: each text without what somebody typed."""
     assert mail_stories.tell_all(mail_stories.a_world(settings)) > 20
-    found = Notice.objects.filter(is_for_chat=False).values_list("subject", "text")
-    return [FINGERPRINT.sub("", f"{subject}\n{text}") for subject, text in found]
+    found = [f"{subject}\n{text}" for subject, text in Notice.objects.filter(is_for_chat=False).values_list("subject", "text")]
+    return [FINGERPRINT.sub("", text) for text in (*found, *NoticeItem.objects.values_list("line", flat=True))]
 
 
 def test_no_notice_in_german_has_english_left_over(mails):
