@@ -9,9 +9,10 @@ from enrollment.views.pauses import pauses
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Tell whether the admin is open to whoever looks, and which access of theirs pauses for want of a fresh sign-in."""
+    """Tell whether the admin is open to whoever looks, which access of theirs pauses for want of a fresh sign-in, and as of when."""
     user = getattr(request, "user", None)
     return {
+        "as_of": SimpleLazyObject(lambda: clock.of(request)),
         "opens_admin": SimpleLazyObject(lambda: isinstance(user, User) and facts.opens_admin(user, clock.of(request))),
         "pauses": SimpleLazyObject(lambda: pauses(user, clock.of(request)) if isinstance(user, User) else ()),
     }

@@ -28,7 +28,7 @@ def home(request: SignedIn) -> HttpResponse:
     rows.sort(key=lambda row: (row[-1].is_over, row[-1].is_to_come))  # what runs comes first, then what waits
     context = {
         "rows": rows,
-        "is_settled": all(where.is_settled for _asked, _grant, where in rows),
+        "look_again": min((max(3, where.look_again) for _asked, _grant, where in rows if where.look_again), default=0),
         "full": lifecycle.no_room(request.user),
         "devices": request.user.devices.exclude(state=Device.State.RETIRED).prefetch_related("handshakes__pep"),
         "to_answer": facts.to_answer(request.user, now).count(),

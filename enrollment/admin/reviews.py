@@ -75,7 +75,7 @@ class ReviewAdmin(Shared, ExportAdmin):
         if request.method == "POST" and kind in exports.FORMATS and rows:
             chosen = request.GET.urlencode()
             lines = exports.begin_report(NAME, rows, actor=viewer(request), kind=kind, chosen=chosen, now=now)
-            return as_file(lines, NAME, kind, now)
+            return as_file(request, lines, NAME, kind, now)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": _("Answers by approver"),

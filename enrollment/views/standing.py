@@ -58,6 +58,19 @@ class Standing:
         """Tell whether it waits for an answer or for its beginning."""
         return self.kind in {"pending", "scheduled"}
 
+    @property
+    def look_again(self) -> int:
+        """Return in how many seconds an open page looks again; 0 where nothing more comes of it. Others can end what is in force."""
+        if self.is_settled:
+            return 0 if self.is_over else 15
+        return 5 if self.kind == "pending" else 2
+
+    @property
+    def gist(self) -> str:
+        """Return what an open page compares: it shows all anew once this is another."""
+        held = (str(each.device.pk) for each in self.held)
+        return " ".join((self.kind, *self.missing, *self.errors, *held, str(self.ends_at or "")))
+
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
     """Fetch what `of_grant` reads, in a constant number of queries."""

@@ -1,8 +1,12 @@
 /* Enrols with a key made here: only the public half is sent; the answer's file and QR are finished here. */
 
+import { ask, isSomebodyElses, sayWhy } from "./answers.js";
+import { begin, end, isBusy } from "./busy.js";
 import { finish, showMain } from "./finish-config.js";
 import { canMakeKeys, makePair } from "./keypair.js";
 
+const PATIENCE = 30;
+let wasSignedOut = false;
 const form = () => document.querySelector("[data-enrol]");
 const way = () => form().elements.namedItem("way");
 
@@ -24,19 +28,25 @@ async function start() {
 async function submit(event) {
   if (way().value !== "browser") return;
   event.preventDefault();
-  const button = form().querySelector("button");
-  button.disabled = true;
+  if (isBusy(form())) return;
+  begin(form(), event.submitter);
+  if (wasSignedOut) await renewToken();
   const pair = await makePair();
   const body = new FormData(form());
   body.set("public_key", pair.publicKey);
-  try {
-    const answer = await fetch(location.href, { method: "POST", body });
-    if (answer.redirected) location.assign(answer.url);
-    else show(new DOMParser().parseFromString(await answer.text(), "text/html"), pair.privateKey);
-  } catch {
-    form().querySelector("[data-offline]").hidden = false;
-    button.disabled = false;
-  }
+  const answer = await ask(location.href, { method: "POST", body }, PATIENCE);
+  if (answer.moved) return location.assign(answer.moved);
+  sayWhy(answer.why);
+  wasSignedOut = answer.why === "signed-out";
+  if (answer.page) show(answer.page, pair.privateKey);
+  else end(form());
+}
+
+/* Whoever signed in again in another tab has a new token against forged forms. For somebody else this form is refused. */
+async function renewToken() {
+  const { page } = await ask(location.href);
+  if (!page || isSomebodyElses(page)) return;
+  form().elements.namedItem("csrfmiddlewaretoken").value = page.querySelector("[name=csrfmiddlewaretoken]").value;
 }
 
 function show(page, privateKey) {

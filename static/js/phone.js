@@ -1,8 +1,12 @@
 /* A phone that was handed a link: moves the link's token from the address into the form, makes a key, and waits for the computer. */
 
+import { ask, sayWhy } from "./answers.js";
+import { begin, end, isBusy } from "./busy.js";
+import { heard, missed } from "./current.js";
 import { finish, showMain } from "./finish-config.js";
 import { canMakeKeys, makePair } from "./keypair.js";
 
+const PATIENCE = 30, SOON = 2;
 const find = (what) => document.querySelector(what);
 let pair = null; // a value in here, gone with the page
 
@@ -33,36 +37,31 @@ async function offer() {
 
 async function makeKey(event) {
   event.preventDefault();
-  const button = event.target.querySelector("button");
-  button.disabled = true;
+  const form = event.target;
+  if (isBusy(form)) return;
+  begin(form, event.submitter);
   pair ??= await makePair(); // the same once more, where the answer to the first was lost
-  const body = new FormData(event.target);
+  const body = new FormData(form);
   body.set("public_key", pair.publicKey);
-  try {
-    const page = await read(await fetch(event.target.action, { method: "POST", body }));
-    showMain(page);
-    await start();
-  } catch {
-    find("[data-offline]").hidden = false;
-    button.disabled = false;
-  }
+  const answer = await ask(form.action, { method: "POST", body }, PATIENCE);
+  sayWhy(answer.why);
+  if (!answer.page) return end(form);
+  showMain(answer.page);
+  await start();
 }
 
 async function lookAgain() {
   if (!pair) find("[data-key-gone]").hidden = false;
-  const page = await fetch(location.pathname).then(read, () => null); // offline: the next look may succeed
-  if (page && !page.querySelector("[data-waits]")) return arrive(page);
-  setTimeout(lookAgain, 2000);
+  const answer = await ask(location.pathname);
+  const pause = answer.page ? heard(answer.page, SOON) : missed(answer);
+  if (answer.page && !answer.page.querySelector("[data-waits]")) return arrive(answer.page);
+  setTimeout(lookAgain, pause * 1000);
 }
 
 function arrive(page) {
   showMain(page);
   const ready = find("[data-ready]");
   if (ready && pair) finish(ready, pair.privateKey);
-}
-
-async function read(answer) {
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
 start();

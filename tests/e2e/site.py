@@ -7,6 +7,7 @@ for what must not have been written.
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -64,6 +65,7 @@ class Site:
             self.env.update(provider.environment)
             subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.env, check=True)
             self._start_web()
+            self.stack.callback(self._stop_web)
             wait_for(f"{self.url}/readyz")
             self.stack = self.stack.pop_all()
         return self
@@ -84,6 +86,29 @@ class Site:
             connections["default"].close()
             connections["default"], app.conf.broker_url = ours, broker
 
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Have no web server for a while; the database, the broker and the provider go on."""
+        self._stop_web()
+        try:
+            yield
+        finally:
+            self._start_web()
+            wait_for(f"{self.url}/readyz")
+
+    @contextlib.contextmanager
+    def slow(self) -> Iterator[None]:
+        """Let the web server take requests and answer none for a while."""
+        workers = [int(pid) for pid in Path(f"/proc/{self.web.pid}/task/{self.web.pid}/children").read_text().split()]
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for worker in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGCONT)
+
     def save_broker(self) -> None:
         """Write all that the broker holds into a file below `home`."""
         redis.Redis(unix_socket_path=str(self.socket)).save()
@@ -98,12 +123,14 @@ class Site:
         self.stack.callback(broker.stop)
 
     def _start_web(self) -> None:
-        where = ["--bind", f"127.0.0.1:{self.port}", "--threads", "8", "--no-control-socket"]
+        where = ["--bind", f"127.0.0.1:{self.port}", "--threads", "8", "--timeout", "120", "--no-control-socket"]
         argv = [sys.executable, "-m", "gunicorn", "portal.wsgi", *where, "--access-logfile", "-"]
-        sink = self.stack.enter_context(self.log.open("ab"))
-        process = subprocess.Popen(argv, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
-        self.stack.callback(process.wait, timeout=15)
-        self.stack.callback(process.terminate)
+        with self.log.open("ab") as sink:
+            self.web = subprocess.Popen(argv, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+
+    def _stop_web(self) -> None:
+        self.web.terminate()
+        self.web.wait(timeout=15)
 
 
 def free_port() -> int:

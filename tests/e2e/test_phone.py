@@ -39,6 +39,9 @@ def test_a_phone_without_a_session_becomes_a_device_once_the_letters_were_compar
     assert computer.locator(".fingerprint").text_content() == letters
     check_looks(phone, "phone-waits")
     check_looks(computer, "handover-compare")
+    with site.down():
+        for page in (phone, computer):
+            page.get_by_text("the portal does not answer").wait_for()
     computer.get_by_label("Name").fill("Erin's phone")
     computer.get_by_role("button", name="The same").click()
     computer.get_by_text("Erin's phone is enrolled.").wait_for()

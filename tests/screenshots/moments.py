@@ -55,6 +55,15 @@ def answer_several(studio, company):
     return page
 
 
+def not_current(studio, _company):
+    """A page that stays open while the portal does not answer: it says since when it is not current, and takes that back by itself."""
+    page = studio.page("alice")
+    page.goto("/")
+    page.route("**/*", lambda route: route.abort())
+    page.get_by_text("the portal does not answer").wait_for()
+    return page
+
+
 def not_there(studio, _company):
     """What is not there, or is somebody else's: the two are told alike."""
     page = studio.page("erin")
@@ -68,5 +77,6 @@ MOMENTS = {
     "request-waiting": request_waiting,
     "request-emergency": request_emergency,
     "answer-several": answer_several,
+    "not-current": not_current,
     "not-there": not_there,
 }

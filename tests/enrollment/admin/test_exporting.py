@@ -38,6 +38,14 @@ def test_taking_it_is_an_event_that_says_who_what_and_how_many(browse, carol, gr
     assert (event.actor_id, event.data) == (carol.pk, {"what": "audit", "as": "csv", "filter": "verb=grant.made", "rows": 1})
 
 
+@pytest.mark.parametrize(("mark", "came_back"), [("9f00ab12", "9f00ab12"), ("", None), ("9f;Path=/", None), ("a" * 99, None)])
+def test_a_form_hears_that_its_file_has_begun_by_its_own_mark_alone(browse, carol, granted, url, mark, came_back):
+    where = url("auditevent_export")
+    cookie = browse(carol).post(where, {"as": "csv", "mark": mark}).cookies.get("lychgate-file")
+    assert (cookie and cookie.value) == came_back
+    assert cookie is None or (cookie["path"], cookie["samesite"], cookie["max-age"]) == (where, "Strict", 60)
+
+
 @pytest.fixture
 def ended(erin, fileshare, bob, now):
     """What erin had, until bob ended it."""
