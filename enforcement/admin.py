@@ -68,7 +68,7 @@ class PepStatusAdmin(OfPep, Frozen, VerbAdmin):
     search_fields = ["pep__name"]
     ordering = ["pep__name"]
 
-    def offers(self, verb: Verb, obj: PepStatus) -> bool:
+    def offers(self, verb: Verb, obj: PepStatus, request: HttpRequest) -> bool:
         return obj.lock in OFFERED[verb.name]
 
     def change_view(

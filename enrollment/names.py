@@ -28,7 +28,7 @@ COLUMNS = (
     *(_("disabled by source"), _("due at"), _("end reason"), _("ending at"), _("ends at logout"), _("enrolled at"), _("error")),
     *(_("extends"), _("failing since"), _("failures"), _("generation"), _("gone at"), _("groups"), _("hash"), _("heard at")),
     *(_("in force at"), _("is break glass"), _("is mfa"), _("issuer"), _("joined at"), _("key origin"), _("left at"), _("lock since")),
-    *(_("lock words"), _("lost at"), _("lost by"), _("needs mfa"), _("number"), _("outcome"), _("owner"), _("peers"), _("pep")),
+    *(_("lock words"), _("lost at"), _("lost by"), _("needs mfa"), _("note"), _("number"), _("outcome"), _("owner"), _("peers"), _("pep")),
     *(_("policy"), _("previous"), _("reached at"), _("recorded at"), _("reminded at"), _("request"), _("requester"), _("retired at")),
     *(_("retired by"), _("review due"), _("reviewer"), _("seconds"), _("signed out at"), _("skew seconds"), _("slot"), _("source")),
     *(_("stage"), _("subject"), _("subject id"), _("subject type"), _("suspended at"), _("suspended by"), _("took ms")),

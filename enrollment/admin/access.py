@@ -11,7 +11,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +27,7 @@ from enrollment.admin_forms.answers import ApproveForm, DenyForm
 from enrollment.durations import exact
 from enrollment.models import AccessRequest, Grant, Review, User
 from enrollment.moments import in_words
-from enrollment.sentences import spoken
+from enrollment.sentences import joined, spoken
 
 ANSWER = "admin/enrollment/answer.html"
 
@@ -72,10 +72,10 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     """The queue: oldest first, what this viewer may answer."""
 
     verbs = (
-        Verb("approve", _("Approve …"), _("Approve access?"), _("Approve"), approve, answers, ApproveForm, ANSWER),
-        Verb("deny", _("Deny …"), _("Deny access?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True),
+        Verb("approve", _("Approve …"), _("Approve access?"), _("Approve"), approve, answers, ApproveForm, ANSWER, leads_on=True),
+        Verb("deny", _("Deny …"), _("Deny access?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True, leads_on=True),
     )
-    list_display = ["who_and_what", "with_devices", "how_long", "why", "had_before", "waits", "state"]
+    list_display = ["who_and_what", "answer", "how_long", "why", "with_devices", "had_before", "waits"]
     list_filter = [RequestFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["requester__name", "requester__email", "resource__name", "resource__slug", "reason", "ticket"]
     search_help_text = _("Who, what, or why")
@@ -96,11 +96,12 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         return rows.filter(Q(pk__in=answerable(user, clock.of(request)).values("pk")) | Q(requester=user))
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Read what was had before for all rows of the page at once."""
+        """Read what was had before, and what this viewer can answer, for all rows of the page at once."""
         changelist = super().get_changelist_instance(request)
-        had = earlier.of(list(changelist.result_list))
+        rows = list(changelist.result_list)
+        had, why_not = earlier.of(rows), briefing.obstacles_of(rows, viewer(request), clock.of(request))
         for asked in changelist.result_list:
-            asked.earlier = had[asked.pk]
+            asked.earlier, asked.obstacles = had[asked.pk], why_not[asked.pk]
         return changelist
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> AccessRequest | None:
@@ -110,17 +111,6 @@ class AccessRequestAdmin(Shared, VerbAdmin):
             found.came_of_it = _grant_of(found)  # type: ignore[attr-defined]
         return found
 
-    def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Give the last column its viewer."""
-        user, now = viewer(request), clock.of(request)
-
-        @admin.display(description=_("note"), empty_value="")
-        def note(asked: AccessRequest) -> str:
-            own = asked.requester_id == user.pk and asked.state == AccessRequest.State.PENDING and asked.answer_by > now
-            return gettext(briefing.OWN) if own else ""
-
-        return [*self.list_display, note]
-
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         """Tell of its answers, which are events of its own, and of the access that came of it."""
         return [subject_of(obj), *map(subject_of, Grant.objects.filter(request=obj))]
@@ -128,8 +118,8 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     def rows(self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], now: datetime) -> list[Any]:
         return briefing.briefings(chosen, viewer(request), now)
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
-        return bool(obj.state == AccessRequest.State.PENDING)
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
+        return not briefing.obstacles_of([obj], viewer(request), clock.of(request))[obj.pk]
 
     @admin.display(description=_("who asks for what"), ordering="requester__name")
     def who_and_what(self, asked: AccessRequest) -> str:
@@ -151,7 +141,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
 
     @admin.display(description=_("how long"), ordering="seconds")
     def how_long(self, asked: AccessRequest) -> str:
-        return gettext("for %s") % exact(asked.seconds)
+        return (gettext("%s more") if asked.extends_id else gettext("for %s")) % exact(asked.seconds)
 
     @admin.display(description=_("why"))
     def why(self, asked: AccessRequest) -> str:
@@ -162,6 +152,16 @@ class AccessRequestAdmin(Shared, VerbAdmin):
     def waits(self, asked: AccessRequest) -> str:
         times = {"since": f"{asked.created_at:%Y-%m-%d %H:%M}", "by": f"{asked.answer_by:%Y-%m-%d %H:%M}"}
         return gettext("since %(since)s, answer by %(by)s UTC") % times
+
+    @admin.display(description=_("answer"))
+    def answer(self, asked: Any) -> str:  # noqa: ANN401 - in a list, with what was read for all of its rows
+        """Lead straight to the confirm pages, or say why this viewer cannot answer, or what became of it."""
+        if asked.state != AccessRequest.State.PENDING:
+            return str(asked.get_state_display())
+        if asked.obstacles:
+            return spoken(joined(asked.obstacles))
+        ways = ((reverse(f"admin:enrollment_accessrequest_{verb.name}", args=[asked.pk]), verb.label) for verb in self.verbs)
+        return format_html_join(" ", '<a class="verb" href="{}">{}</a>', ways)
 
     @admin.display(description=_("what it opens"))
     def opens(self, asked: AccessRequest) -> str:

@@ -62,8 +62,14 @@ def briefings(requests: Iterable[AccessRequest], viewer: User, now: datetime) ->
     found = list(requests)
     had, judged, progress = earlier.of(found), facts.reviewing_all(viewer, found, now), facts.progress_of(found)
     holders = _holders(judged.values())
-    why_not = {request.pk: obstacles(request, judged[request.pk], now) for request in found}
+    why_not = {request.pk: _obstacles(request, judged[request.pk], now) for request in found}
     return [_briefing(each, had[each.pk], progress[each.pk], judged[each.pk], holders, why_not[each.pk]) for each in found]
+
+
+def obstacles_of(requests: list[AccessRequest], viewer: User, now: datetime) -> dict[int, tuple[str, ...]]:
+    """Return why this viewer may not answer each, as the verb would say, by its number."""
+    judged = facts.reviewing_all(viewer, requests, now)
+    return {request.pk: _obstacles(request, judged[request.pk], now) for request in requests}
 
 
 def emergencies(grants: Iterable[Grant], viewer: User, now: datetime) -> list[Briefing]:
@@ -116,8 +122,7 @@ def stage_lines(request: AccessRequest, progress: list[Progress]) -> list[str]:
     return found
 
 
-def obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple[str, ...]:
-    """Return why this viewer may not answer it, as the verb would say."""
+def _obstacles(request: AccessRequest, judged: Reviewing, now: datetime) -> tuple[str, ...]:
     if request.state != AccessRequest.State.PENDING or request.answer_by <= now:
         return (_("It is no longer waiting for an answer."),)
     if judged.is_requester:

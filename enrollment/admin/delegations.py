@@ -109,7 +109,7 @@ class DelegationAdmin(Shared, VerbAdmin):
             return False
         return True
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
         return bool(obj.ended_at is None and obj.ends_at > obj.looked_at)
 
     @admin.display(description=_("who stands in"), ordering="delegate__name")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -86,7 +87,7 @@ class DeviceAdmin(Frozen, VerbAdmin):
     )
     fields = readonly_fields
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
         taken_over = verb.name == "suspend" and obj.state == State.SUSPENDED and obj.suspended_by_id == obj.owner_id
         return taken_over or obj.condition in OFFERED[verb.name]
 

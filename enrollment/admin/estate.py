@@ -206,7 +206,7 @@ class ResourceAdmin(EstateAdmin, VerbAdmin):
         """Find what was said of its ports and places, of those that are gone too."""
         return models.Q(subject_type__in=["resourceport", "placement"], data__resource_id=obj.pk)
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
         return obj.retired_at is None
 
     @admin.display(description=_("ports"))

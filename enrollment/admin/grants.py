@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import clock, exports, lifecycle
+from enrollment import clock, exports, facts, lifecycle
 from enrollment.admin import briefing, earlier, emergencies
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import GrantFilter, UseFilter, overseen
@@ -101,8 +101,12 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         return [subject_of(obj), subject_of(obj.request)]
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
-        return bool(obj.review_due) if verb in emergencies.VERBS else obj.state in Grant.OPEN
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
+        """Tell whether this viewer could: what others may do is not offered."""
+        who, now = viewer(request), clock.of(request)
+        if verb in emergencies.VERBS:
+            return not any(row.obstacles for row in briefing.emergencies([obj], who, now))
+        return obj.state in Grant.OPEN and facts.may_revoke(who, obj, now)
 
     def rows(self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], now: datetime) -> list[Any]:
         if verb not in emergencies.VERBS:

@@ -63,7 +63,7 @@ class HeldChangeAdmin(Frozen, VerbAdmin):
             for each in chosen.select_related("group")
         ]
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
         return bool(obj.state == HeldChange.State.HELD)
 
     @admin.display(description=_("would leave"), ordering="size")

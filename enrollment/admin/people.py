@@ -79,7 +79,7 @@ class UserAdmin(Frozen, VerbAdmin):
     fields = readonly_fields
     inlines = [MembershipInline, ProofInline]
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
         if verb.name == "leave":
             return bool(obj.is_active) or obj.devices.exclude(state=Device.State.RETIRED).exists()
         if verb.name == "disable":

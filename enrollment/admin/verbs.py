@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -24,6 +25,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from enrollment import clock, step_up
@@ -54,6 +56,7 @@ class Verb:
     template: str = "admin/enrollment/confirm.html"
     is_grave: bool = False
     only_ends: bool = False  # takes away and gives nothing: never held up
+    leads_on: bool = False  # done for one row, it goes back to the list, where the next one waits
 
 
 ending = partial(Verb, is_grave=True, only_ends=True)
@@ -111,10 +114,10 @@ class VerbAdmin(RowAdmin):
         return [
             {"url": reverse(base + verb.name, args=[obj.pk]), "label": verb.button, "is_grave": verb.is_grave}
             for verb in self.verbs
-            if verb.allowed(request) and self.offers(verb, obj)
+            if verb.allowed(request) and self.offers(verb, obj, request)
         ]
 
-    def offers(self, verb: Verb, obj: Any) -> bool:  # noqa: ANN401 - any model
+    def offers(self, verb: Verb, obj: Any, request: HttpRequest) -> bool:  # noqa: ANN401 - any model
         """Tell whether a row's own page shows the verb: where it could only be refused, it would be noise."""
         return True
 
@@ -136,8 +139,7 @@ class VerbAdmin(RowAdmin):
         outcome = self._do(verb, chosen.get(), form.cleaned_data, request, clock.of(request))
         if outcome.status != HttpResponse.status_code:
             return self.page(verb, request, chosen, form, outcome)
-        self.message_user(request, spoken(outcome.words), outcome.level)
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]))
+        return self._done(verb, request, pk, outcome)
 
     def many_view(self, verb: Verb, request: HttpRequest) -> HttpResponseBase:
         """Do it for each of the rows that the confirm page named, and say what came of each. With `?ids=`, be that page."""
@@ -174,6 +176,7 @@ class VerbAdmin(RowAdmin):
     ) -> TemplateResponse:
         """Show what would happen, and to what; nothing happens by showing it."""
         rows = self.rows(verb, request, chosen, clock.of(request))
+        could = [row for row in rows if not getattr(row, "obstacles", ())]  # where all could only be refused, nothing is asked
         context = {
             **self.admin_site.each_context(request),
             "title": verb.question,
@@ -182,6 +185,7 @@ class VerbAdmin(RowAdmin):
             "ids": ",".join(str(pk) for pk in chosen.values_list("pk", flat=True)),
             "form": form,
             "outcome": outcome,
+            "is_open": could and (not outcome or outcome.status != HTTPStatus.CONFLICT),
             "opts": self.opts,
             "media": self.media,
             "many_url": self._many_url(verb),
@@ -206,6 +210,14 @@ class VerbAdmin(RowAdmin):
             return Outcome(joined([str(obj), str(conflict)], by=": "), messages.WARNING, 409)
         except Refused as refused:
             return Outcome(joined([str(obj), joined(refused.reasons)], by=": "), messages.ERROR, 422)
+
+    def _done(self, verb: Verb, request: HttpRequest, pk: int, outcome: Outcome) -> HttpResponse:
+        there, words = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]), spoken(outcome.words)
+        if not verb.leads_on:
+            self.message_user(request, words, outcome.level)
+            return HttpResponseRedirect(there)
+        self.message_user(request, format_html('{} <a href="{}">{}</a>', words, there, _("Look at it")), outcome.level)
+        return HttpResponseRedirect(self._list_url())
 
     def _many_url(self, verb: Verb) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{verb.name}_many")
