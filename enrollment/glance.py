@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 
 from enrollment import audit
-from enrollment.models import AccessRequest, AuditCheck, Grant
+from enrollment.models import AccessRequest, AuditCheck, Grant, Pep
+
+# Read through enforcement's relations: something is wrong there now, or nothing was ever read there.
+TROUBLED = Q(alarms__since__isnull=False) | Q(status__unreached_since__isnull=False) | Q(status__reached_at=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Glance:
     emergencies: Waiting
     unused: Waiting
     pending: Waiting
+    gateways: tuple[Pep, ...]  # with an alarm, or never heard from
 
 
 def look(now: datetime) -> Glance:
@@ -46,6 +50,7 @@ def look(now: datetime) -> Glance:
         emergencies=_waiting(emergencies, "starts_at", now),
         unused=_waiting(unused, "starts_at", now),
         pending=_waiting(pending, "created_at", now),
+        gateways=tuple(Pep.objects.filter(is_enabled=True).filter(TROUBLED).distinct().select_related("status").order_by("name")),
     )
 
 

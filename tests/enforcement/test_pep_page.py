@@ -79,6 +79,8 @@ def test_a_pep_that_nobody_tried_to_reach_says_so(reads, pep, now):
     said = reads(pep)
     for words in ("nobody has tried yet", "Last receipt none yet", "not compared yet", "Agent not known yet"):
         assert words in said
+    assert said.count("Not known: nothing was ever read there.") == 2  # neither what it lacks nor what was changed by hand
+    assert "Nothing" not in said
 
 
 def test_one_that_is_not_reached_says_since_when_why_and_how_long_it_keeps_what_it_holds(reads, now):
@@ -88,6 +90,7 @@ def test_one_that_is_not_reached_says_since_when_why_and_how_long_it_keeps_what_
     assert f"Not reachable since {at(since)}: pep-1 did not answer within 15 s" in said
     assert "keeps access after a revoke for 15 minutes at most" in said
     assert f"What it holds now ends by {at(since + timedelta(minutes=15))}." in said
+    assert "Nothing that was known at its last answer. What it holds now is not known." in said
 
 
 def test_one_that_no_pass_ends_over_says_where_to_look(reads, pep, now):

@@ -8,7 +8,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from enforcement.models import Enforcement
+from enforcement.models import Alarm, Enforcement, PepStatus
 from enrollment import audit, lifecycle
 from enrollment.models import AuditCheck, Grant
 from tests import factories
@@ -73,7 +73,7 @@ def test_it_counts_what_waits_what_is_unused_and_emergencies_to_review(browse, c
         in_force_at=now,
     )
     page = words(browse(carol).get(INDEX))
-    assert re.search(r"Emergency access to review 1, the oldest taken 1 h( \d+ min)? ago", page)
+    assert re.search(r"Emergency access to review 1, the oldest taken 1 h( \d+ (min|s))* ago", page)
     assert re.search(r"Live and never used 1, the oldest for \d+ (s|min)", page)
     assert re.search(r"Waiting for an answer 1, the oldest for \d+ (s|min)", page)
     lifecycle.review_break_glass(
@@ -82,6 +82,24 @@ def test_it_counts_what_waits_what_is_unused_and_emergencies_to_review(browse, c
     Enforcement.objects.update(heard_at=now)
     page = words(browse(carol).get(INDEX))
     assert "Emergency access to review none Live and never used none" in page
+
+
+def test_it_names_the_gateways_that_somebody_should_look_at(browse, dave, pep, now, words):
+    client, silent = browse(dave), factories.a_pep(2)
+    assert "Gateways to look at pep-1 , pep-2" in words(client.get(INDEX))  # nothing was ever read there
+    for each in (pep, silent):
+        PepStatus.objects.create(pep=each, busy_until=now, due_at=now, reached_at=now)
+    assert "Gateways to look at none" in words(client.get(INDEX))
+    PepStatus.objects.filter(pep=silent).update(unreached_since=now)
+    alarm = Alarm.objects.create(pep=pep, kind=Alarm.Kind.LACKING, since=now, seen_at=now)
+    assert "Gateways to look at pep-1 , pep-2" in words(client.get(INDEX))
+    Alarm.objects.filter(pk=alarm.pk).update(since=None)
+    page = client.get(INDEX)
+    assert "Gateways to look at pep-2" in words(page)
+    assert reverse("admin:enforcement_pepstatus_change", args=[silent.pk]) in page.text
+    silent.is_enabled = False
+    silent.save()
+    assert "Gateways to look at none" in words(client.get(INDEX))
 
 
 def test_an_approver_finds_the_tables_alone(browse, bob, granted, words):
