@@ -99,7 +99,8 @@ class AccessRequestAdmin(Shared, VerbAdmin):
         """Read what was had before, and what this viewer can answer, for all rows of the page at once."""
         changelist = super().get_changelist_instance(request)
         rows = list(changelist.result_list)
-        had, why_not = earlier.of(rows), briefing.obstacles_of(rows, viewer(request), clock.of(request))
+        now = clock.of(request)
+        had, why_not = earlier.of(rows, now), briefing.obstacles_of(rows, viewer(request), now)
         for asked in changelist.result_list:
             asked.earlier, asked.obstacles = had[asked.pk], why_not[asked.pk]
         return changelist
@@ -169,7 +170,7 @@ class AccessRequestAdmin(Shared, VerbAdmin):
 
     @admin.display(description=_("had it before"))
     def had_before(self, asked: Any) -> str:  # noqa: ANN401 - in a list, with what was read for all of its rows
-        return str(getattr(asked, "earlier", None) or earlier.of([asked])[asked.pk])
+        return str(getattr(asked, "earlier", None) or earlier.of([asked], asked.looked_at)[asked.pk])
 
     @admin.display(description=_("asked for it before"))
     def before(self, asked: AccessRequest) -> str:

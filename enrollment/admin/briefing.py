@@ -60,7 +60,7 @@ def with_context(requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
 def briefings(requests: Iterable[AccessRequest], viewer: User, now: datetime) -> list[Briefing]:
     """Return what to show for each; `obstacles` are the verb's own words."""
     found = list(requests)
-    had, judged, progress = earlier.of(found), facts.reviewing_all(viewer, found, now), facts.progress_of(found)
+    had, judged, progress = earlier.of(found, now), facts.reviewing_all(viewer, found, now), facts.progress_of(found)
     holders = _holders(judged.values())
     why_not = {request.pk: _obstacles(request, judged[request.pk], now) for request in found}
     return [_briefing(each, had[each.pk], progress[each.pk], judged[each.pk], holders, why_not[each.pk]) for each in found]
@@ -76,7 +76,7 @@ def emergencies(grants: Iterable[Grant], viewer: User, now: datetime) -> list[Br
     """Return the same for emergency access that is to be reviewed."""
     by_request = {grant.request_id: grant for grant in grants}
     asked = list(with_context(AccessRequest.objects.filter(pk__in=by_request)).order_by("created_at", "pk"))
-    had, judged = earlier.of(asked), facts.reviewing_break_glass(viewer, list(by_request.values()), now)
+    had, judged = earlier.of(asked, now), facts.reviewing_break_glass(viewer, list(by_request.values()), now)
     holders = _holders(judged.values())
     found = []
     for request in asked:

@@ -24,10 +24,12 @@ MOST = 6  # lines; the list of requests has all
 
 @dataclass(frozen=True)
 class Earlier:
-    """How often it was had, and the last of these grants."""
+    """What they have or will have already, how often they had it before, and the last of these grants."""
 
     times: int = 0
     last: Grant | None = None
+    still: Grant | None = None
+    now: datetime | None = None
 
     @property
     def end(self) -> datetime | None:
@@ -37,22 +39,39 @@ class Earlier:
     def use(self) -> str:
         return use_in_words(self.last) if self.last else ""
 
+    @property
+    def holds(self) -> str:
+        """Say what is theirs already: it is not something that they had before."""
+        if self.still is None or self.now is None:
+            return ""
+        said = {"start": spoken(in_words(self.still.starts_at)), "end": spoken(in_words(self.still.ends_at))}
+        if self.still.starts_at > self.now:
+            return _("will have it from %(start)s until %(end)s") % said
+        if self.still.review_due:
+            return _("has it now, until %(end)s: emergency access, not reviewed yet") % said
+        return (_("has it now, until %(end)s: emergency access") if self.still.is_break_glass else _("has it now, until %(end)s")) % said
+
     def __str__(self) -> str:
         if self.last is None or self.end is None:
-            return _("never")
+            return self.holds or _("never")
         times = ngettext("once", "%(count)d times", self.times) % {"count": self.times}
-        return _("%(times)s, last until %(end)s; %(use)s") % {"times": times, "end": spoken(in_words(self.end)), "use": self.use}
+        had = _("%(times)s, last until %(end)s; %(use)s") % {"times": times, "end": spoken(in_words(self.end)), "use": self.use}
+        return f"{self.holds}\n{had}" if self.holds else had
 
 
-def of(requests: Sequence[AccessRequest]) -> dict[int, Earlier]:
-    """Return it for each, by the request's number, in a constant number of queries."""
-    before = Grant.objects.filter(user=OuterRef("requester"), resource=OuterRef("resource")).exclude(request=OuterRef("pk"))
-    times = before.order_by().values("user").annotate(times=Count("pk")).values("times")
-    last = before.order_by("-starts_at", "-pk").values("pk")[:1]
+def of(requests: Sequence[AccessRequest], now: datetime) -> dict[int, Earlier]:
+    """Return it for each, by the request's number, in a constant number of queries: of what was given before it was asked."""
+    mine = Grant.objects.filter(user=OuterRef("requester"), resource=OuterRef("resource"), created_at__lt=OuterRef("created_at"))
+    before = mine.exclude(request=OuterRef("pk")).order_by()
+    over = before.exclude(ended_at=None) | before.filter(ends_at__lte=now)
+    times = over.values("user").annotate(times=Count("pk")).values("times")
+    last = over.order_by("-starts_at", "-pk").values("pk")[:1]
+    still = before.filter(ended_at=None, ends_at__gt=now).order_by("-ends_at", "-pk").values("pk")[:1]
     asked = AccessRequest.objects.filter(pk__in=[each.pk for each in requests]).order_by()
-    found = list(asked.values_list("pk", Subquery(times), Subquery(last)))
-    grants = Grant.objects.prefetch_related("enforcements").in_bulk([grant for _pk, _times, grant in found if grant])
-    return {pk: Earlier(times or 0, grants.get(grant or 0)) for pk, times, grant in found}
+    found = list(asked.values_list("pk", Subquery(times), Subquery(last), Subquery(still)))
+    named = {pk for _pk, _times, *grants in found for pk in grants if pk}
+    grants = Grant.objects.prefetch_related("enforcements").in_bulk(named)
+    return {pk: Earlier(times or 0, grants.get(last or 0), grants.get(still or 0), now) for pk, times, last, still in found}
 
 
 def use_in_words(grant: Any) -> str:  # noqa: ANN401 - enforcement's rows are read through the relation, not imported

@@ -1,5 +1,7 @@
 """What an approver reads before they answer: what was had before and whether it was used, and who else must agree."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -39,6 +41,36 @@ def test_what_others_had_is_not_said_of_them(browse, bob, again, erin, fileshare
     page = words(browse(bob).get(url("accessrequest_change", asked.pk)))
     assert "last heard" not in page
     assert "use the mirror" not in page
+
+
+def test_what_they_have_now_or_will_have_is_told_apart_from_what_they_had(browse, bob, again, fileshare, now, url, words):
+    client, laptop = browse(bob), again.requester.devices.get()
+    held = lifecycle.approve(again, reviewer=bob, now=now)
+    more = factories.a_request(again.requester, fileshare, [laptop], now=now + timedelta(seconds=1), extends=held)
+    for page in (url("accessrequest_changelist"), url("accessrequest_change", more.pk), url("accessrequest_approve", more.pk)):
+        said = words(client.get(page))
+        assert f"has it now, until {held.ends_at:%Y-%m-%d at %H:%M:%S} UTC" in said, page
+        assert "once, last until" in said, page
+    lifecycle.approve(more, reviewer=bob, now=now + timedelta(seconds=2))
+    # What came later than a request was not had before it.
+    first = words(client.get(url("accessrequest_change", again.pk)))
+    assert ("has it now" in first, "will have it" in first, HEARD in first) == (False, False, True)
+    third = factories.a_request(
+        again.requester, fileshare, [laptop], now=now + timedelta(seconds=3), seconds=600, starts_at=later(days=3, since=now)
+    )
+    assert f"will have it from {held.ends_at:%Y-%m-%d at %H:%M:%S} UTC until" in words(client.get(url("accessrequest_change", third.pk)))
+
+
+def test_emergency_access_that_they_have_is_called_so(browse, bob, erin, pep, now, url, words):
+    policy = factories.a_policy("servers", break_glass_longest=3600, now=now)
+    servers = factories.a_resource("servers", pep=pep, policy=policy, number=30, now=now)
+    device = factories.a_device(erin)
+    factories.an_emergency(erin, servers, [device], now=now)
+    asked = factories.a_request(erin, servers, [device], now=now + timedelta(seconds=1))
+    page = words(browse(bob).get(url("accessrequest_change", asked.pk)))
+    assert "has it now, until" in page
+    assert "emergency access, not reviewed yet" in page
+    assert "once" not in page
 
 
 @pytest.fixture
