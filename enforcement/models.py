@@ -110,6 +110,7 @@ class Enforcement(models.Model):
     in_force_at = models.DateTimeField(null=True)
     ending_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
+    past = models.JSONField(default=list)  # earlier times in force: from when it was read so, to when it was read to be gone, if it was
     heard_at = models.DateTimeField(null=True)  # the device's last handshake there since this was wanted, as far as a pass has seen it
     error = models.TextField(blank=True)  # why it is not (or not yet confirmed) what it should be
     note = models.TextField(blank=True)  # what else to know, such as that access goes on under another grant

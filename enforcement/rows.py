@@ -27,7 +27,8 @@ Change = Literal["in force", "gone", "lost", "changed", ""]
 BATCH = 500
 ONE_SECOND = timedelta(seconds=1)
 NOTICEABLE_SECONDS = 60  # a lease is renewed all the time: only what a person would notice is worth a write
-FIELDS = ("state", "until", "in_force_at", "ending_at", "gone_at", "wanted_at", "error", "note")
+FIELDS = ("state", "until", "in_force_at", "ending_at", "gone_at", "wanted_at", "past", "error", "note")
+MOST_PAST = 20  # earlier times in force that a row keeps; the audit log has all
 RECORDED = say("This PEP only notes what it is told: nothing is enforced on it.")
 GOES_ON = say("Access goes on under another grant.")
 
@@ -106,6 +107,8 @@ def _settle_wanted(row: Enforcement, each: Decided, seen: Seen) -> Change:
     why = _why_not_held(each, seen)
     if not why:
         was_in_force = row.state == State.IN_FORCE
+        if row.state == State.ENDING:
+            _keep_past(row, None)  # whether it was gone in between, nobody has read
         _fill(row, state=State.IN_FORCE, error="", note="", ending_at=None, gone_at=None)
         row.in_force_at = row.in_force_at if was_in_force and row.in_force_at else seen.at
         row.until = _held_until(each, seen, row.until)
@@ -115,6 +118,7 @@ def _settle_wanted(row: Enforcement, each: Decided, seen: Seen) -> Change:
     ran_out = row.until is None or row.until <= seen.at
     if seen.receipt or row.state != State.IN_FORCE or ran_out:  # unreachable: what was read back holds until its deadline
         since = seen.at if row.state == State.IN_FORCE else row.wanted_at
+        _keep_past(row, seen.at if seen.receipt else None)
         _fill(row, state=State.WANTED, wanted_at=since, until=None, in_force_at=None, ending_at=None)
     if is_lost:
         return "lost"
@@ -174,8 +178,15 @@ def _held_until(each: Decided, seen: Seen, before: datetime | None) -> datetime:
 
 
 def _reopen(row: Enforcement, now: datetime) -> Enforcement:
+    _keep_past(row, row.gone_at)
     _fill(row, state=State.WANTED, wanted_at=now, until=None, in_force_at=None, ending_at=None, gone_at=None, error="", note="")
     return row
+
+
+def _keep_past(row: Enforcement, gone_at: datetime | None) -> None:
+    """Note that it was in force, before that is forgotten for another time."""
+    if row.in_force_at:
+        row.past = [*row.past, [row.in_force_at.isoformat(), gone_at.isoformat() if gone_at else ""]][-MOST_PAST:]
 
 
 def _fill(row: Enforcement, **values: object) -> None:

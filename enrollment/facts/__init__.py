@@ -4,11 +4,10 @@ Nothing here decides: `policy` does, from what comes out here. Callers who need 
 snapshot of several readings open the transaction.
 """
 
-from enrollment.facts.answerers import answerers
+from enrollment.facts.answerers import answerers, answerers_left
 from enrollment.facts.answering import (
     Progress,
     approvers_of,
-    groups_that_wait,
     may_answer_something,
     may_revoke,
     progress_of,
@@ -20,7 +19,7 @@ from enrollment.facts.answering import (
 from enrollment.facts.asking import asking, asking_all, longest_seconds
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.emergencies import emergencies, emergency, reviewing_break_glass, to_review
-from enrollment.facts.following import end_of, ends_something, onward
+from enrollment.facts.following import end_of, ends_something, ends_with, onward
 from enrollment.facts.held import Loss, losses, opened_by
 from enrollment.facts.orphans import orphans, orphans_among
 from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
@@ -32,6 +31,7 @@ __all__ = [
     "Progress",
     "Reach",
     "answerers",
+    "answerers_left",
     "approvers_of",
     "asking",
     "asking_all",
@@ -39,10 +39,10 @@ __all__ = [
     "emergency",
     "end_of",
     "ends_something",
+    "ends_with",
     "facts_of",
     "facts_of_all",
     "for_pep",
-    "groups_that_wait",
     "has_a_say",
     "has_a_voice",
     "longest_seconds",

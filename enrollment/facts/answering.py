@@ -60,10 +60,12 @@ def stage_that_waits(request: AccessRequest) -> Stage | None:
     return _waiting(steps_of([request]))[request.pk]
 
 
-def groups_that_wait(requests: Sequence[AccessRequest]) -> dict[int, tuple[str, ...]]:
-    """Return the names of the groups whose answer is still missing, by the request's number, in the order of their stages."""
-    missing = _missing(steps_of(requests))
-    return {pk: tuple(stage.group.name for stage in stages) for pk, stages in missing.items()}
+def yeses_that_lack(requests: Sequence[AccessRequest]) -> dict[int, list[tuple[Stage, int]]]:
+    """Return the stages that still lack a yes and how many, by the request's number, in their order."""
+    steps = steps_of(requests)
+    said = _said(steps)
+    lacks = {pk: [(stage, stage.need - said[pk, stage.group_id]) for stage in stages] for pk, stages in steps.items()}
+    return {pk: [(stage, count) for stage, count in stages if count > 0] for pk, stages in lacks.items()}
 
 
 def progress_of(requests: Sequence[AccessRequest]) -> dict[int, list[Progress]]:
@@ -113,8 +115,13 @@ def _missing(steps: Steps) -> Steps:
     holder leaves the group, or the delegation ends. It counts only while the reviewer's account is
     active, and that of the person in whose stead they answered: a leaver has no seat to be filled.
     """
-    said = Counter(_yes(steps).order_by().values_list("request_id", "stage__group_id"))
+    said = _said(steps)
     return {pk: [stage for stage in stages if said[pk, stage.group_id] < stage.need] for pk, stages in steps.items()}
+
+
+def _said(steps: Steps) -> Counter[tuple[int, int]]:
+    """Count the yeses by request and group."""
+    return Counter(_yes(steps).order_by().values_list("request_id", "stage__group_id"))
 
 
 def _yes(steps: Steps) -> ReviewQuerySet:

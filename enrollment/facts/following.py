@@ -19,6 +19,16 @@ def ends_something(grant: Grant) -> bool:
     return grant.devices.exclude(state=Device.State.RETIRED).exclude(pk__in=covered.values("pk")).exists()
 
 
+def ends_with(grant: Grant) -> list[Grant]:
+    """Return what ends with it when it is ended early: its extensions, and theirs, that have not begun."""
+    found, waiting = [], [grant.pk]
+    while waiting:
+        next_ones = list(Grant.objects.filter(extends__in=waiting, state=Grant.State.SCHEDULED))
+        found += next_ones
+        waiting = [each.pk for each in next_ones]
+    return found
+
+
 def onward(grants: Iterable[Grant]) -> dict[int, tuple[Grant, ...]]:
     """Return by each grant's number what goes on where it ends, for all of its devices that are in use, in a constant number of queries."""
     ending = [grant for grant in grants if grant.state != Grant.State.REVOKED]

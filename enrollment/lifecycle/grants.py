@@ -47,7 +47,7 @@ def end_with_what_follows(grant: Grant, *, actor: User | None, reason: str, now:
     ended = end_for_good([grant], actor=actor, reason=reason, now=now)
     if not ended:
         return None
-    ended |= end_for_good(_following(grant), actor=actor, reason=reason, now=now)
+    ended |= end_for_good(facts.ends_with(grant), actor=actor, reason=reason, now=now)
     asked = AccessRequest.objects.filter(extends__in=list(ended), state=AccessRequest.State.PENDING)
     return Ended(ended, withdraw(asked, now=now))
 
@@ -76,13 +76,3 @@ def tell_revoked(ended: Mapping[Grant, str], *, actor: User | None, now: datetim
     for grant, was in ended.items():
         data = {"grant": grant.pk, "from": was, "to": Grant.State.REVOKED, "reason": grant.end_reason}
         audit.append("grant.revoked", actor=actor, subject=grant, data=data, now=now)
-
-
-def _following(grant: Grant) -> list[Grant]:
-    """Return the extensions of this grant, and theirs, that have not begun."""
-    found, waiting = [], [grant.pk]
-    while waiting:
-        next_ones = list(Grant.objects.filter(extends__in=waiting, state=Grant.State.SCHEDULED))
-        found += next_ones
-        waiting = [each.pk for each in next_ones]
-    return found

@@ -100,8 +100,9 @@ def _request(  # noqa: PLR0913 - as above
     asking = facts.asking(requester, resource, now, devices=fresh, seconds=seconds, starts_at=starts_at, ticket=ticket)
     reasons = policy.may_ask(asking, now)
     reasons += _extension_reasons(extends, requester, resource, starts_at, now)
-    if RequestedDevice.objects.filter(device__in=fresh, resource=resource, is_open=True).exists():
-        reasons += (WAITS_ALREADY,)
+    waiting = RequestedDevice.objects.filter(device__in=fresh, resource=resource, is_open=True).order_by("device__name")
+    if names := list(waiting.values_list("device__name", flat=True)):
+        reasons += (say("You have asked for this with {devices} already; that request waits for an answer.", devices=", ".join(names)),)
     if reasons or version is None:
         raise Refused(*reasons)
     request = AccessRequest.objects.create(

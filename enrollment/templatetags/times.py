@@ -4,15 +4,19 @@ Instants are written in UTC and marked, so that `local-time.js` may show the vie
 zone; durations use units that every language shares.
 """
 
+import re
 from datetime import UTC, datetime
 
 from django import template
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
+
+from enrollment.sentences import spoken
 
 register = template.Library()
 
+INSTANT = re.compile(r"(\d{4}-\d\d-\d\d) \w{2} (\d\d:\d\d:\d\d) UTC")  # of enrollment/moments.py, in each language
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -26,6 +30,13 @@ def duration(seconds: float) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+@register.filter
+def in_own_zone(sentence: str) -> SafeString:
+    """Return a sentence whose instants the viewer reads in their own zone, each with its day: they stand in UTC there."""
+    marked = r'<time datetime="\1T\2Z" data-local="whole">\g<0></time>'
+    return SafeString(INSTANT.sub(marked, escape(spoken(sentence))))
 
 
 @register.simple_tag

@@ -14,12 +14,10 @@ from enrollment import clock, facts, lifecycle, policy, step_up
 from enrollment.forms import RequestForm
 from enrollment.forms.access import USUAL
 from enrollment.forms.fields import numbers
-from enrollment.models import Grant, Resource, User
+from enrollment.models import AccessRequest, Grant, Resource, User
 from enrollment.values import Asking, Step
 from enrollment.views.outcomes import SignedIn, answers_conflicts, show_reasons
-from enrollment.views.standing import group_in_words
-
-NAMED = 4  # people by name; more are counted
+from enrollment.views.people import group_in_words, names_of
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,9 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
         "terms": terms,
         "emergency": facts.emergencies(request.user, [resource], {resource.pk: terms.asking})[resource.pk],
         "extends": extends,
+        "asked_already": request.user.access_requests.filter(
+            resource=resource, state=AccessRequest.State.PENDING, answer_by__gt=now
+        ).prefetch_related("devices"),
         "now": now,
     }
     return render(request, "enrollment/request_new.html", context)
@@ -105,8 +106,7 @@ def usual_devices(user: User) -> list[int]:
 
 
 def _in_words(step: Step) -> Answerers:
-    names = ", ".join(step.people) if len(step.people) <= NAMED else ""
-    return Answerers(step.need, group_in_words(step.group), names, len(step.people))
+    return Answerers(step.need, group_in_words(step.group), names_of(step), len(step.people))
 
 
 def _to_extend(request: SignedIn, resource: Resource, now: datetime) -> Grant | None:

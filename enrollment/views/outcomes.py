@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from urllib.parse import urlsplit
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -28,11 +29,18 @@ def answers_conflicts(view: Callable[Concatenate[SignedIn, P], HttpResponse]) ->
         try:
             return view(request, *args, **kwargs)
         except Conflict as conflict:
-            return render(request, "409.html", {"sentence": str(conflict)}, status=409)
+            return render(request, "409.html", {"sentence": str(conflict), "back": _back(request)}, status=409)
         except Refused as refused:
-            return render(request, "422.html", {"reasons": refused.reasons}, status=422)
+            return render(request, "422.html", {"reasons": refused.reasons, "back": _back(request)}, status=422)
 
     return answer
+
+
+def _back(request: HttpRequest) -> str:
+    """Return the page of ours that this was sent from; nothing where the browser does not say."""
+    from_page = urlsplit(request.headers.get("Referer", ""))
+    is_ours = from_page.netloc == request.get_host() and not from_page.path.startswith("//")
+    return from_page.path if is_ours and from_page.path != request.path else ""
 
 
 def show_reasons(form: forms.BaseForm, refused: Refused) -> None:

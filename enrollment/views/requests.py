@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from enrollment import clock, facts, lifecycle, notices
 from enrollment.forms import EndForm
-from enrollment.models import AccessRequest
+from enrollment.models import AccessRequest, Grant
 from enrollment.sentences import say
 from enrollment.views import standing, timeline
 from enrollment.views.outcomes import SignedIn, answers_conflicts
@@ -47,6 +47,7 @@ def request_page(request: SignedIn, pk: int) -> HttpResponse:
         "remind_again_at": _remind_again_at(asked, now),
         "emergency": facts.emergency(request.user, asked.resource, now) if is_waiting else None,
         "is_unfinished": grant is not None and grant.state in grant.OPEN and grant.ends_at > now,
+        "ending_too": facts.ends_with(grant) if grant else (),
         "now": now,
     }
     return render(request, "enrollment/request.html", context)
@@ -63,6 +64,9 @@ def _remind_again_at(asked: AccessRequest, now: datetime) -> datetime | None:
 @answers_conflicts
 def request_cancel(request: SignedIn, pk: int) -> HttpResponse:
     asked = get_object_or_404(request.user.access_requests, pk=pk)
+    if asked.state == AccessRequest.State.CANCELLED:  # by whoever asked, in another tab: nobody else can
+        messages.info(request, _("You had cancelled it already."))
+        return redirect("request", pk=asked.pk)
     lifecycle.cancel_request(asked, actor=request.user, now=clock.of(request))
     messages.success(request, _("The request is cancelled."))
     return redirect("request", pk=asked.pk)
@@ -85,8 +89,11 @@ def request_remind(request: SignedIn, pk: int) -> HttpResponse:
 def grant_end(request: SignedIn, pk: int) -> HttpResponse:
     """End my own access now; `pk` is the grant's. No reason is asked for, and none is needed."""
     grant = get_object_or_404(request.user.grants, pk=pk)
+    if grant.state == Grant.State.REVOKED and grant.ended_by_id == request.user.pk:
+        messages.info(request, _("You had ended it already."))
+        return redirect("request", pk=grant.request_id)
     form = EndForm(request.POST)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""
     lifecycle.revoke(grant, actor=request.user, reason=reason or say("ended by its owner"), now=clock.of(request))
-    messages.success(request, _("Access is ended. It is confirmed below once every gateway has been read back."))
+    messages.success(request, _("You have ended it. Below it says once every gateway has confirmed that it is gone."))
     return redirect("request", pk=grant.request_id)

@@ -17,7 +17,7 @@ from enrollment.models import AccessRequest, Grant, Resource, User
 from enrollment.values import Emergency
 from enrollment.views.asking import Terms, terms_of
 from enrollment.views.outcomes import SignedIn
-from enrollment.views.standing import group_in_words
+from enrollment.views.people import those
 
 A_PAGE = 20
 
@@ -31,7 +31,7 @@ class Offer:
     live: Grant | None  # the one that ends last
     until: datetime | None  # when access ends, with what goes on where that ends
     pending: AccessRequest | None
-    waits_for: tuple[str, ...]  # groups
+    waits_for: str  # those who must answer
     emergency: Emergency
     is_ticked: bool
 
@@ -73,7 +73,7 @@ def _offers(user: User, page: list[Resource], ticked: frozenset[int], now: datet
     until = {pk: chain[-1].ends_at for pk, chain in facts.onward(live.values()).items() if chain}
     open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
     pending = {asked.resource_id: asked for asked in open_requests.select_related("resource")}
-    waits_for = facts.groups_that_wait(list(pending.values())) if pending else {}
+    left = facts.answerers_left(list(pending.values()), user, now) if pending else {}
     terms = terms_of(user, page, now)
     at_once = facts.emergencies(user, page, {pk: each.asking for pk, each in terms.items()})
     return [
@@ -83,7 +83,7 @@ def _offers(user: User, page: list[Resource], ticked: frozenset[int], now: datet
             mine := live.get(each.pk),
             until.get(mine.pk, mine.ends_at) if mine else None,
             asked := pending.get(each.pk),
-            tuple(map(group_in_words, waits_for[asked.pk])) if asked else (),
+            those(left[asked.pk]) if asked else "",
             at_once[each.pk],
             each.pk in ticked,
         )

@@ -11,19 +11,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from enrollment import facts
 from enrollment.models import AccessRequest, Grant, Review, User
 from enrollment.sentences import joined, recalled
+from enrollment.values import Step
+from enrollment.views import logged
 from enrollment.views.held import NOTHING, Held, Look, looks
+from enrollment.views.people import those
 
 WANTED, IN_FORCE, ENDING, GONE = "wanted", "in_force", "ending", "gone"
 OVER = {"extended", "expired", "revoked", "denied", "cancelled", "lapsed", "withdrawn"}
 RECENT = timedelta(days=1)
+TOGETHER = timedelta(seconds=5)
 Rows = Sequence[Any]  # of a model of enforcement, which is not imported here
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device that a PEP was read to let in, since when."""
+
+    device: str
+    pep: str
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class Standing:
     tone: str
     since: datetime | None = None
     peps: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()  # where it is in force since when, where that was not all at once
     missing: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     latest: datetime | None = None  # when the kernel ends by itself what is not confirmed gone
@@ -43,6 +56,7 @@ class Standing:
     is_emergency: bool = False  # nobody approved it
     by: str = ""  # who ended or denied it, where that was not its owner
     says: str = ""  # and why, in their words
+    why: str = ""  # it was withdrawn, in ours
     pauses_at: datetime | None = None  # when the sign-in is too old for it, where that is before its end
     ends_at: datetime | None = None  # of a grant: when access ends, with what goes on where the grant ends
     goes_on_as: int | None = None  # the number of the request for that
@@ -104,12 +118,13 @@ def of_all(requests: Iterable[AccessRequest], now: datetime) -> list[tuple[Acces
     grants = [grant for _request, grant in found if grant]
     seen, onward = looks(grants, now), facts.onward(grants)
     pending = [request for request, grant in found if not grant and request.state == AccessRequest.State.PENDING]
-    groups = facts.groups_that_wait(pending) if pending else {}
+    left = facts.answerers_left(pending, pending[0].requester, now) if pending else {}
     orphans = facts.orphans_among(pending) if pending else frozenset()
+    why = logged.withdrawals(request for request, _grant in found)
     where = [
         (request, grant, of_grant(grant, seen.get(grant.pk, NOTHING), onward.get(grant.pk, ()), now))
         if grant
-        else (request, None, of_request(request, now, groups.get(request.pk, ()), is_orphan=request.pk in orphans))
+        else (request, None, of_request(request, now, left.get(request.pk, ()), why.get(request.pk, ""), is_orphan=request.pk in orphans))
         for request, grant in found
     ]
     return [(request, grant, replace(each, is_more_time=_is_more_time(request, grant, now))) for request, grant, each in where]
@@ -145,9 +160,10 @@ def _live(grant: Grant, rows: Rows, *, is_held: bool) -> Standing:
     in_force = [row for row in rows if row.state == IN_FORCE]
     wanted = [row for row in rows if row.state == WANTED]
     errors = tuple(dict.fromkeys(joined([str(row.pep), recalled(row.error)], ": ") for row in rows if row.error))
-    since = max((row.in_force_at for row in in_force if row.in_force_at), default=None)
+    places = tuple(Place(str(row.device), str(row.pep), row.in_force_at) for row in in_force if row.in_force_at)
+    since = _at_once(places)
     if in_force and not wanted:
-        return Standing("in force", "good", since, peps=_names(in_force), errors=errors)
+        return Standing("in force", "good", since, peps=_names(in_force), places=() if since else places, errors=errors)
     if in_force:
         return Standing("partly", "busy", since, peps=_names(in_force), missing=_names(wanted), errors=errors, is_settled=False)
     if is_held:
@@ -155,6 +171,12 @@ def _live(grant: Grant, rows: Rows, *, is_held: bool) -> Standing:
         return Standing("held back", "bad", missing=_names(leaving), errors=errors, is_settled=not leaving)
     peps = _names(wanted) or tuple(str(placement.pep) for placement in grant.resource.placements.all() if placement.pep.is_enabled)
     return Standing("applying" if peps else "nowhere", "busy" if peps else "bad", missing=peps, errors=errors, is_settled=False)
+
+
+def _at_once(places: Sequence[Place]) -> datetime | None:
+    """Return when all of it was in force, where that came together."""
+    moments = [place.since for place in places]
+    return max(moments) if moments and max(moments) - min(moments) < TOGETHER else None
 
 
 def _ended(grant: Grant, rows: Rows) -> Standing:
@@ -186,16 +208,16 @@ def _ended_by(grant: Grant) -> tuple[str, str]:
     return (str(grant.ended_by), grant.end_reason) if grant.ended_by else (_("The portal"), recalled(grant.end_reason))
 
 
-def of_request(request: AccessRequest, now: datetime, groups: tuple[str, ...] = (), *, is_orphan: bool = False) -> Standing:
+def of_request(request: AccessRequest, now: datetime, left: Sequence[Step] = (), why: str = "", *, is_orphan: bool = False) -> Standing:
     """Where a request stands that has no grant; one whose time ran out has lapsed, whoever has noticed."""
     if request.state == AccessRequest.State.DENIED:
         no = next((each for each in request.reviews.all() if each.verdict == Review.Verdict.DENY), None)
         return Standing(request.state, "bad", request.closed_at, by=no.who if no else "", says=no.comment if no else "")
     if request.state != AccessRequest.State.PENDING:
-        return Standing(request.state, "quiet", request.closed_at)
+        return Standing(request.state, "quiet", request.closed_at, why=why)
     if request.answer_by <= now:
         return Standing("lapsed", "quiet", request.answer_by)
-    missing = tuple(map(group_in_words, groups))
+    missing = (those(left),) if left else ()
     return Standing(
         "pending", "bad" if is_orphan else "waiting", request.created_at, missing=missing, is_settled=False, is_orphan=is_orphan
     )
@@ -204,11 +226,6 @@ def of_request(request: AccessRequest, now: datetime, groups: tuple[str, ...] = 
 def grant_of(request: AccessRequest) -> Grant | None:
     """Return what a request became, if it became anything."""
     return getattr(request, "grant", None)
-
-
-def group_in_words(name: str) -> str:
-    """Return a group's name without the prefix that says which source it came from."""
-    return name.removeprefix(settings.OIDC_GROUP_PREFIX)
 
 
 def _names(rows: Rows) -> tuple[str, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from enrollment.models import AccessRequest, Grant
-from enrollment.sentences import recalled
+from enrollment.sentences import recalled, spoken
 from enrollment.templatetags.times import duration
-from enrollment.views.standing import Standing, of_request
+from enrollment.views import logged
+from enrollment.views.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,13 @@ class Step:
 def steps(asked: AccessRequest, grant: Grant | None, where: Standing, now: datetime) -> list[Step]:
     """Return what happened so far and, at its end, what will happen by itself."""
     begin = _("You took emergency access for %(time)s; nobody approved it") if asked.is_break_glass else _("You asked for %(time)s")
-    found = [Step(asked.created_at, begin % {"time": duration(asked.seconds)}, says=asked.reason), *_reviews(asked)]
+    found = [
+        Step(asked.created_at, begin % {"time": duration(asked.seconds)}, says=asked.reason),
+        *_reviews(asked),
+        *_logged(asked, grant, now),
+    ]
     if grant is None:
-        return [*found, *_without_grant(asked, now)]
+        return sorted([*found, *_without_grant(asked, where, now)], key=lambda step: step.at)
     found += [*_beginning(grant, now), *_in_force(grant), *_end(grant, where, now), *_gone(grant)]
     return sorted(found, key=lambda step: step.at)
 
@@ -45,15 +51,14 @@ def _reviews(asked: AccessRequest) -> list[Step]:
     ]
 
 
-def _without_grant(asked: AccessRequest, now: datetime) -> list[Step]:
-    where = of_request(asked, now)
+def _without_grant(asked: AccessRequest, where: Standing, now: datetime) -> list[Step]:
     at = where.since or now
     if where.kind == AccessRequest.State.CANCELLED:
         return [Step(at, _("You cancelled it"))]
     if where.kind == AccessRequest.State.LAPSED:
         return [Step(at, _("Nobody answered in time, so it ended by itself. You can ask again"))]
     if where.kind == AccessRequest.State.WITHDRAWN:
-        return [Step(at, _("Withdrawn: the access it was to extend, the account, a device or the resource is gone"))]
+        return [Step(at, _("Withdrawn: %(why)s") % {"why": spoken(where.why)} if where.why else _("Withdrawn"))]
     if where.kind == AccessRequest.State.PENDING:
         return [Step(asked.answer_by, _("If nobody answers by then, the request ends by itself"), "waiting")]
     return []
@@ -66,22 +71,33 @@ def _beginning(grant: Grant, now: datetime) -> list[Step]:
     return [Step(grant.starts_at, _("It begins by itself"), "waiting") if grant.starts_at > now else Step(grant.starts_at, _("It began"))]
 
 
+def _logged(asked: AccessRequest, grant: Grant | None, now: datetime) -> list[Step]:
+    found = [each for each in logged.events(asked, grant, now) if each.verb != logged.WITHDRAWN]
+    devices = grant.devices.all() if grant else ()
+    told = [(each.at, *logged.in_words(each, asked.requester, devices)) for each in found]
+    return [Step(at, words, says=says) for at, words, says in told]
+
+
 def _in_force(grant: Grant) -> list[Step]:
-    return [
-        Step(
-            row.in_force_at,
-            _("In force on %(pep)s for %(device)s, read back from its kernel") % {"pep": row.pep, "device": row.device},
-            "good",
-        )
-        for row in grant.enforcements.all()
-        if row.in_force_at
-    ]
+    words = _("In force for %(device)s, as gateway %(pep)s confirms")
+    return [Step(since, words % {"pep": row.pep, "device": row.device}, "good") for row, since, _gone in _times(grant) if since]
+
+
+def _times(grant: Grant) -> list[tuple[Any, datetime | None, datetime | None]]:
+    """Return every time that a gateway let a device in: from when on, and when it was read to be gone."""
+    found: list[tuple[Any, datetime | None, datetime | None]] = []
+    for row in grant.enforcements.all():
+        found += [(row, datetime.fromisoformat(since), datetime.fromisoformat(gone) if gone else None) for since, gone in row.past]
+        found.append((row, row.in_force_at, row.gone_at))
+    return found
 
 
 def _end(grant: Grant, where: Standing, now: datetime) -> list[Step]:
     if grant.state == Grant.State.REVOKED and grant.ended_at:
         by_owner = grant.ended_by_id == grant.user_id
         words = _("You ended it") if by_owner else _("%(person)s ended it") % {"person": grant.ended_by or _("The portal")}
+        if by_owner and grant.extends and grant.extends.ended_at == grant.ended_at:
+            words = _("You ended the access it was to extend, and this with it")
         reason = grant.end_reason if grant.ended_by else recalled(grant.end_reason)  # nobody's: words of ours
         return [Step(grant.ended_at, words, says="" if by_owner else reason)]
     by_itself = Step(where.ends_at or grant.ends_at, _("It will end by itself, even if every server of ours is down by then"), "waiting")
@@ -94,8 +110,5 @@ def _end(grant: Grant, where: Standing, now: datetime) -> list[Step]:
 
 
 def _gone(grant: Grant) -> list[Step]:
-    return [
-        Step(row.gone_at, _("Gone from %(pep)s for %(device)s, confirmed by its kernel") % {"pep": row.pep, "device": row.device}, "quiet")
-        for row in grant.enforcements.all()
-        if row.gone_at
-    ]
+    words = _("Gone for %(device)s, as gateway %(pep)s confirms")
+    return [Step(gone, words % {"pep": row.pep, "device": row.device}) for row, _since, gone in _times(grant) if gone]

@@ -8,8 +8,9 @@ const DAY = { day: "numeric", month: "short", year: "numeric" };
 function showLocalTime(time) {
   const instant = new Date(time.dateTime);
   const today = new Date().toDateString() === instant.toDateString();
-  const exact = time.dataset.local === "seconds" ? { ...TIME, second: "2-digit" } : TIME;
-  time.textContent = new Intl.DateTimeFormat(LANGUAGE, today ? exact : { ...DAY, ...exact }).format(instant);
+  const exact = time.dataset.local ? { ...TIME, second: "2-digit" } : TIME;
+  const hour = today && time.dataset.local !== "whole"; // alone: "whole" stands in a sentence that says "on"
+  time.textContent = new Intl.DateTimeFormat(LANGUAGE, hour ? exact : { ...DAY, ...exact }).format(instant);
 }
 
 function showLocalTimes() {

@@ -68,10 +68,12 @@ def test_a_suspended_device_is_out_and_a_resumed_one_back_in(world):
     world.reconcile()
     lifecycle.suspend_device(world.laptop, actor=world.alice, reason="lost", now=timezone.now())
     world.reconcile()
-    assert (world.row(grant).state, world.gateway.admitted()) == ("gone", set())
+    gone = world.row(grant)
+    assert (gone.state, world.gateway.admitted()) == ("gone", set())
     lifecycle.resume_device(world.laptop, actor=world.alice, reason="found", now=timezone.now())
     world.reconcile()
     assert (world.row(grant).state, world.row(grant).gone_at, world.gateway.admitted()) == ("in_force", None, BOTH)
+    assert world.row(grant).past == [[gone.in_force_at.isoformat(), gone.gone_at.isoformat()]]
 
 
 def test_a_lost_device_is_out_and_comes_back_under_its_new_key_alone(world):

@@ -104,8 +104,10 @@ def test_a_minute_more_or_less_may_be_asked(as_alice, fileshare, laptop):
 
 
 def test_a_second_request_is_refused_with_the_words_of_the_verb(as_alice, asked, fileshare, laptop):
+    beforehand = as_alice.get(reverse("request-new", args=[fileshare.slug]))
+    assert re.search(rf'asked for this with laptop already .+ <a href="/requests/{asked.pk}/">That request waits', beforehand.text)
     page = ask(as_alice, fileshare, laptop)
-    assert "that request waits for an answer" in page.text
+    assert "You have asked for this with laptop already; that request waits for an answer" in page.text
     assert AccessRequest.objects.count() == 1
 
 
@@ -134,7 +136,7 @@ def test_a_form_takes_no_more_fields_than_it_shows(as_alice, fileshare, laptop, 
 
 def test_a_request_says_whom_it_waits_for(as_alice, asked):
     page = as_alice.get(reverse("request", args=[asked.pk]))
-    assert "Waiting for lychgate-approvers." in page.text
+    assert "Waiting for lychgate-approvers: Bob." in page.text
     assert "Cancel this request" in page.text
 
 
@@ -166,7 +168,7 @@ def test_time_up_is_said_even_if_no_worker_noticed(as_alice, grant, asked, pep, 
     Grant.objects.filter(pk=grant.pk).update(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(seconds=1))
     page = as_alice.get(reverse("request", args=[asked.pk]))
     assert "Time was up at" in page.text
-    assert "waiting to read pep-1 back" in page.text
+    assert "Gateway pep-1 has not confirmed it yet" in page.text
     assert "In force on pep-1 since" not in page.text
 
 
@@ -186,7 +188,7 @@ def test_more_time_that_goes_with_what_it_was_to_extend_says_so(as_alice, grant,
     more = AccessRequest.objects.order_by("-pk").first()
     assert "If nobody answers by then" in as_alice.get(reverse("request", args=[more.pk])).text
     as_alice.post(reverse("grant-end", args=[grant.pk]))
-    assert as_alice.get(reverse("request", args=[more.pk])).text.count("the access it was to extend") == 2
+    assert as_alice.get(reverse("request", args=[more.pk])).text.count("you ended the access it was to extend") == 2
 
 
 def test_a_denied_request_says_who_and_why(as_alice, asked, bob, now):
@@ -196,10 +198,27 @@ def test_a_denied_request_says_who_and_why(as_alice, asked, bob, now):
     assert "Use the &lt;b&gt;copy&lt;/b&gt;." in page.text
 
 
-def test_cancelling_twice_answers_with_who_was_first(as_alice, asked):
-    as_alice.post(reverse("request-cancel", args=[asked.pk]))
-    second = as_alice.post(reverse("request-cancel", args=[asked.pk]))
-    assert (second.status_code, "cancelled by Alice" in second.text) == (409, True)
+def test_cancelling_or_ending_twice_leads_to_what_it_came_to(as_alice, asked, bob, fileshare, laptop, now):
+    page = reverse("request", args=[asked.pk])
+    for _twice in range(2):
+        second = as_alice.post(reverse("request-cancel", args=[asked.pk]), follow=True)
+    assert (second.redirect_chain, "You had cancelled it already." in second.text) == ([(page, 302)], True)
+    mine = factories.a_grant(asked.requester, fileshare, [laptop], reviewer=bob, now=now)
+    for _twice in range(2):
+        second = as_alice.post(reverse("grant-end", args=[mine.pk]), follow=True)
+    assert "You had ended it already." in second.text
+
+
+def test_whoever_comes_too_late_reads_when_in_their_own_zone_and_is_led_back(as_alice, asked, bob, now):
+    lifecycle.deny(asked, reviewer=bob, comment="no", now=now)
+    page = reverse("request", args=[asked.pk])
+    late = as_alice.post(reverse("request-cancel", args=[asked.pk]), headers={"referer": f"http://testserver{page}"})
+    assert late.status_code == 409
+    assert re.search(rf'denied by Bob on <time datetime="{now:%Y-%m-%dT%H:%M:%S}Z" data-local="whole">', late.text)
+    assert f'<a role="button" href="{page}">Look again</a>' in late.text
+    for elsewhere in ("https://evil.example/", "http://testserver//evil.example/", ""):
+        odd = as_alice.post(reverse("request-cancel", args=[asked.pk]), headers={"referer": elsewhere})
+        assert (odd.status_code, "evil" in odd.text) == (409, False)
 
 
 def test_more_time_names_what_it_extends(as_alice, grant, fileshare, laptop):

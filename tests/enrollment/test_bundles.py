@@ -65,7 +65,7 @@ def test_where_one_is_refused_none_is_sent_and_it_says_why_beside_it(as_alice, a
     page = ask(as_alice, laptop, [fileshare, wiki], reason="what I typed").text
     assert (AccessRequest.objects.count(), AuditEvent.objects.count(), Notice.objects.count()) == (1, told, mailed)
     [(beside, said)] = re.findall(r'id="refused-(\d+)"><ul><li>([^<]+)<', page)
-    assert (int(beside), said) == (wiki.pk, "You have asked for this with one of these devices already; that request waits for an answer.")
+    assert (int(beside), said) == (wiki.pk, "You have asked for this with laptop already; that request waits for an answer.")
     assert "Nothing was sent" in page
     assert "what I typed" in page
     assert ticked_on(page) == {fileshare.pk, wiki.pk}

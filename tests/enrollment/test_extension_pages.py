@@ -150,3 +150,15 @@ def test_an_odd_length_is_offered_in_minutes(as_alice, alice, bob, fileshare, la
     assert re.search(r'value="custom"[^>]* checked', page)
     assert re.search(r'name="minutes" value="7"', page)
     assert re.search(rf"it would end at <time {at(odd.ends_at + timedelta(minutes=7))}", page)
+
+
+def test_ending_it_names_what_ends_with_it_before_and_says_why_afterwards(as_alice, alice, fileshare, laptop, grant, more, now):
+    asked = factories.a_request(alice, fileshare, [laptop], extends=more, now=now)
+    page = page_of(as_alice, grant)
+    assert re.search(rf"Its extension until <time {at(more.ends_at)}.+ ends as well\.", page)
+    assert "request for more time is withdrawn" not in page
+    assert "Your request for more time is withdrawn as well." in page_of(as_alice, more)
+    told = as_alice.post(reverse("grant-end", args=[grant.pk]), follow=True).text
+    assert "You have ended it. Below it says once every gateway has confirmed that it is gone." in told
+    assert "You ended the access it was to extend, and this with it" in page_of(as_alice, more)
+    assert "you ended the access it was to extend" in as_alice.get(reverse("request", args=[asked.pk])).text

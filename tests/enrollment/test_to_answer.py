@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from enrollment import facts, lifecycle
 from enrollment.models import AccessRequest
-from tests.factories import APPROVERS, a_device, a_person, a_policy, a_request, a_resource, later
+from tests.factories import APPROVERS, a_delegation, a_device, a_person, a_policy, a_request, a_resource, later
 
 SECURITY = "security"
 
@@ -123,6 +123,22 @@ def test_whoever_asked_reads_for_whom_it_waits_under_the_terms_of_then_and_today
     a_policy("policy of fileshare", stages=[(APPROVERS, 1), (SECURITY, 1)], now=now)
     client.force_login(alice)
     pages = [reverse("home"), reverse("request", args=[asked.pk])]
-    assert ["Waiting for lychgate-approvers, security." in client.get(page).text for page in pages] == [True, True]
+    assert ["Waiting for lychgate-approvers: Bob; then security: Sam." in client.get(page).text for page in pages] == [True, True]
     lifecycle.approve(asked, reviewer=bob, now=now)
-    assert ["Waiting for security." in client.get(page).text for page in pages] == [True, True]
+    assert ["Waiting for security: Sam." in client.get(page).text for page in pages] == [True, True]
+
+
+def test_of_many_who_could_answer_their_number_is_told_and_of_few_their_names_but_for_who_has_spoken(client, alice, laptop, pep, bob, now):
+    policy = a_policy("two of them", stages=[(APPROVERS, 2)], now=now)
+    asked = a_request(alice, a_resource("vault", pep=pep, policy=policy, number=77, now=now), [laptop], now=now)
+    client.force_login(alice)
+    page = reverse("request", args=[asked.pk])
+    others = [a_person(f"other {number}", groups=[APPROVERS], now=now) for number in range(3)]
+    assert "Waiting for 2 of lychgate-approvers: Bob, Other 0, Other 1, Other 2." in client.get(page).text
+    lifecycle.approve(asked, reviewer=others[0], now=now)
+    a_delegation(others[0], delegate=a_person("deputy of who spoke", now=now), now=now)
+    a_delegation(others[1], delegate=a_person("deputy", now=now), now=now)
+    assert "Waiting for lychgate-approvers: Bob, Other 1, Other 2, Deputy." in client.get(page).text
+    a_person("one more", groups=[APPROVERS], now=now)
+    assert "Waiting for lychgate-approvers (5 people)." in client.get(page).text
+    assert "It waits for lychgate-approvers (5 people)." in client.get(reverse("resources")).text

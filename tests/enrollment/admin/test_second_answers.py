@@ -66,14 +66,17 @@ def test_so_is_one_among_many_in_its_own_words(verb, how, browse, gina, asked, d
 def test_taking_back_what_was_answered_is_a_409(how, browse, alice, asked, decided, words):
     said = decided(how)
     response = browse(alice).post(reverse("request-cancel", args=[asked.pk]))
-    assert (response.status_code, said in words(response)) == (409, True)
+    assert (response.status_code, said in words(response).replace(" .", ".")) == (409, True)
 
 
 def test_ending_what_was_revoked_is_a_409_and_the_other_way_round(browse, alice, bob, granted, url, words, now):
     lifecycle.revoke(granted, actor=bob, reason="", now=now)
     for client, address in ((browse(alice), reverse("grant-end", args=[granted.pk])), (browse(bob), url("grant_revoke", granted.pk))):
         response = client.post(address, {"reason": "x"})
-        assert (response.status_code, f"The grant was revoked by Bob on {now:%Y-%m-%d at %H:%M:%S} UTC." in words(response)) == (409, True)
+        assert (
+            response.status_code,
+            f"The grant was revoked by Bob on {now:%Y-%m-%d at %H:%M:%S} UTC." in words(response).replace(" .", "."),
+        ) == (409, True)
 
 
 # What dave did, who comes second and where, with the word for what was done.
@@ -99,7 +102,10 @@ def test_so_it_is_with_devices(case, browse, dave, laptop, url, words, now):
 def test_and_on_an_owners_own_pages(page, browse, alice, dave, laptop, words, now):
     lifecycle.retire_device(laptop, actor=dave, reason="x", now=now)
     response = browse(alice).post(reverse(page, args=[laptop.pk]))
-    assert (response.status_code, f"retired by Dave on {now:%Y-%m-%d at %H:%M:%S} UTC." in words(response)) == (409, True)
+    assert (response.status_code, f"retired by Dave on {now:%Y-%m-%d at %H:%M:%S} UTC." in words(response).replace(" .", ".")) == (
+        409,
+        True,
+    )
 
 
 @pytest.mark.parametrize(("first", "said"), [("disable", "disabled"), ("enable", "enabled")])
