@@ -25,7 +25,7 @@ def home(request: SignedIn) -> HttpResponse:
     now = clock.of(request)
     rows = standing.of_all(standing.with_answers(standing.current(request.user, now)), now)
     rows = [row for row in rows if row[-1].kind != "extended"]  # its extension is there
-    rows.sort(key=lambda row: (row[-1].is_over, row[-1].is_to_come))  # what runs comes first, then what waits
+    rows.sort(key=lambda row: row[-1].rank)
     context = {
         "rows": rows,
         "look_again": min((max(3, where.look_again) for _asked, _grant, where in rows if where.look_again), default=0),

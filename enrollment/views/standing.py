@@ -68,9 +68,9 @@ class Standing:
         return self.kind in OVER
 
     @property
-    def is_to_come(self) -> bool:
-        """Tell whether it waits for an answer or for its beginning."""
-        return self.kind in {"pending", "scheduled"}
+    def rank(self) -> int:
+        """Return its place in a list: what runs, what will begin, what waits for an answer, what is over."""
+        return 3 if self.is_over else {"scheduled": 1, "pending": 2}.get(self.kind, 0)
 
     @property
     def look_again(self) -> int:

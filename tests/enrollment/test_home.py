@@ -76,4 +76,8 @@ def test_what_runs_or_waits_comes_before_what_is_over(as_alice, ask, bob, now):
     ask("waits", 21)
     lifecycle.deny(ask("no", 22), reviewer=bob, comment="Not now.", now=now)
     lifecycle.approve(ask("runs", 23), reviewer=bob, now=now)
-    assert list(cards(as_alice)) == ["Runs", "Waits", "No"]
+    later = ask("later", 24)
+    AccessRequest.objects.filter(pk=later.pk).update(starts_at=now + timedelta(hours=2))
+    lifecycle.approve(later, reviewer=bob, now=now)
+    ask("waits2", 25)
+    assert list(cards(as_alice)) == ["Runs", "Later", "Waits2", "Waits", "No"]
