@@ -123,5 +123,5 @@ def test_only_what_may_be_asked_for_anew_can_be_ticked(as_alice, fileshare_now, 
     free = factories.a_resource("free", pep=pep, policy=wiki.policy, number=40, now=now)
     page = as_alice.get(reverse("resources")).text
     assert re.findall(r'name="resource" value="(\d+)"', page) == [str(free.pk)]
-    assert "You asked. It waits for lychgate-approvers." in page
+    assert "You asked. It waits for lychgate-approvers: Bob." in page
     assert re.search(r"<dt>Who answers</dt>\s*<dd>nobody</dd>", page)

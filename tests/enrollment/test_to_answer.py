@@ -129,11 +129,11 @@ def test_whoever_asked_reads_for_whom_it_waits_under_the_terms_of_then_and_today
 
 
 def test_of_many_who_could_answer_their_number_is_told_and_of_few_their_names_but_for_who_has_spoken(client, alice, laptop, pep, bob, now):
+    others = [a_person(f"other {number}", groups=[APPROVERS], now=now) for number in range(3)]
     policy = a_policy("two of them", stages=[(APPROVERS, 2)], now=now)
     asked = a_request(alice, a_resource("vault", pep=pep, policy=policy, number=77, now=now), [laptop], now=now)
     client.force_login(alice)
     page = reverse("request", args=[asked.pk])
-    others = [a_person(f"other {number}", groups=[APPROVERS], now=now) for number in range(3)]
     assert "Waiting for 2 of lychgate-approvers: Bob, Other 0, Other 1, Other 2." in client.get(page).text
     lifecycle.approve(asked, reviewer=others[0], now=now)
     a_delegation(others[0], delegate=a_person("deputy of who spoke", now=now), now=now)
