@@ -26,7 +26,7 @@ COLUMNS = (
     *(_("actor id"), _("address freed at"), _("admissions"), _("agent version"), _("agreed at"), _("answer by"), _("approved at")),
     *(_("approved by"), _("at"), _("auth time"), _("browser"), _("bundle"), _("busy until"), _("created at"), _("created by"), _("digest")),
     *(_("disabled by source"), _("due at"), _("end reason"), _("ending at"), _("ends at logout"), _("enrolled at"), _("error")),
-    *(_("extends"), _("failing since"), _("failures"), _("generation"), _("gone at"), _("groups"), _("hash"), _("heard at")),
+    *(_("extends"), _("failing since"), _("failures"), _("generation"), _("gone at"), _("groups"), _("hash"), _("heard at"), _("past")),
     *(_("in force at"), _("is break glass"), _("is mfa"), _("issuer"), _("joined at"), _("key origin"), _("left at"), _("lock since")),
     *(_("lock words"), _("lost at"), _("lost by"), _("needs mfa"), _("note"), _("number"), _("outcome"), _("owner"), _("peers"), _("pep")),
     *(_("policy"), _("previous"), _("reached at"), _("recorded at"), _("reminded at"), _("request"), _("requester"), _("retired at")),
