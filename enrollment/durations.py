@@ -13,14 +13,15 @@ PRINTED = ("d", "h", "min", "s")
 LONGEST = 366 * 86400
 USUAL = (900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
 MOST = 6  # that somebody is offered to choose from
-WORDS = {
-    **dict.fromkeys(("w", "week", "weeks"), "w"),
-    **dict.fromkeys(("d", "day", "days"), "d"),
-    **dict.fromkeys(("h", "hour", "hours"), "h"),
-    **dict.fromkeys(("m", "min", "minute", "minutes"), "min"),
-    **dict.fromkeys(("s", "sec", "second", "seconds"), "s"),
+WORDS = {  # in English and in German, whatever the page speaks: no word means two things
+    **dict.fromkeys(("w", "week", "weeks", "woche", "wochen"), "w"),
+    **dict.fromkeys(("d", "day", "days", "tag", "tage"), "d"),
+    **dict.fromkeys(("h", "hour", "hours", "std", "stunde", "stunden"), "h"),
+    **dict.fromkeys(("m", "min", "minute", "minutes", "minuten"), "min"),
+    **dict.fromkeys(("s", "sec", "second", "seconds", "sek", "sekunde", "sekunden"), "s"),
 }
-PART = re.compile(r"(\d{1,9})\s*([a-z]+)\s*", re.ASCII)
+NO_TIME = say("It must last longer than no time.")
+PART = re.compile(r"(\d{1,9})\s*([a-z]+)\.?\s*", re.ASCII)
 
 
 class BadDuration(ValueError):  # noqa: N818 - it reads as what it is where it is caught
@@ -31,7 +32,7 @@ def parse(text: str) -> int:
     """Return the seconds that this text means, 1 at least, or raise BadDuration."""
     rest, total = text.strip().lower(), 0
     if rest.isascii() and rest.isdigit():
-        raise BadDuration(say("Say the unit too: 8 h, 90 min, 2 d."))
+        raise BadDuration(say("Say the unit too: 8 h, 90 min, 2 d.") if int(rest) else NO_TIME)
     if not rest:
         raise BadDuration(say("Write how long, such as 8 h, 90 min or 1 d 12 h."))
     while rest:
@@ -41,7 +42,7 @@ def parse(text: str) -> int:
         total += int(part[1]) * UNITS[WORDS[part[2]]]
         rest = rest[part.end() :]
     if total < 1:
-        raise BadDuration(say("It must last longer than no time."))
+        raise BadDuration(NO_TIME)
     if total > LONGEST:
         raise BadDuration(say("This is longer than 366 days."))
     return total

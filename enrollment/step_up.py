@@ -54,7 +54,8 @@ def in_words(request: HttpRequest) -> str:
     if at is None:
         return say("This needs a sign-in of the last {needed}, and your identity provider has not said when yours was.", needed=needed)
     age = int((clock.of(request) - at).total_seconds())
-    age -= age % (60 if age < DAY else HOUR)
+    coarse = 60 if age < DAY else HOUR
+    age += -age % coarse  # up: what is a second too old is not "15 minutes" too
     return say("This needs a sign-in of the last {needed}; yours was {age} ago.", needed=needed, age=seconds_in_words(age))
 
 

@@ -16,6 +16,8 @@ from enrollment.durations import LONGEST, BadDuration, exact, parse
         ("45 s", 45),
         ("1h30m", 5400),
         (" 2 days ", 172800),
+        ("1 Tag", 86400),
+        ("2 Wochen 1 Std. 30 Minuten", 2 * 604800 + 5400),
     ],
 )
 def test_a_duration_is_a_number_and_a_unit(text, seconds):
@@ -28,6 +30,11 @@ def test_a_duration_is_a_number_and_a_unit(text, seconds):
 def test_anything_else_is_refused_in_words(text):
     with pytest.raises(BadDuration, match=r"\.$"):
         parse(text)
+
+
+def test_no_time_is_not_taken_for_a_lack_of_a_unit():
+    with pytest.raises(BadDuration, match="longer than no time"):
+        parse("0")
 
 
 @pytest.mark.parametrize("seconds", [1, 59, 60, 61, 3599, 3600, 86399, 86400, 90061, 7 * 86400, 90 * 86400, LONGEST])

@@ -170,8 +170,8 @@ def test_the_verbs_that_never_ask_are_those_that_end_access():
     ("ago", "says"),
     [
         (timedelta(minutes=14, seconds=40), None),
-        (timedelta(minutes=15, seconds=5), "yours was 15 minutes ago"),
-        (timedelta(hours=1, minutes=40), "yours was 1 hour 40 minutes ago"),
+        (timedelta(minutes=15, seconds=5), "yours was 16 minutes ago"),
+        (timedelta(hours=1, minutes=39, seconds=30), "yours was 1 hour 40 minutes ago"),
         (None, "has not said when yours was"),
     ],
 )
