@@ -15,8 +15,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import clock, facts, lifecycle
+from enrollment import clock, exports, facts, lifecycle
 from enrollment.admin import briefing, earlier
+from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.filters import RequestFilter, answerable
 from enrollment.admin.grants import on_the_peps
 from enrollment.admin.history import Subject, subject_of
@@ -68,9 +69,10 @@ def _grant_of(asked: AccessRequest) -> Grant | None:
 
 
 @admin.register(AccessRequest)
-class AccessRequestAdmin(Shared, VerbAdmin):
+class AccessRequestAdmin(Shared, ExportAdmin, VerbAdmin):
     """The queue: oldest first, what this viewer may answer."""
 
+    export = exports.REQUESTS
     verbs = (
         Verb("approve", _("Approve …"), _("Approve access?"), _("Approve"), approve, answers, ApproveForm, ANSWER, leads_on=True),
         Verb("deny", _("Deny …"), _("Deny access?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True, leads_on=True),

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -30,6 +31,22 @@ def as_file(request: HttpRequest, lines: Iterator[str], name: str, kind: str, no
     if MARK.fullmatch(mark := request.POST.get("mark", "")):
         response.set_cookie("lychgate-file", mark, max_age=60, path=request.path, secure=settings.SESSION_COOKIE_SECURE, samesite="Strict")
     return response
+
+
+def in_words(changelist: ChangeList) -> Iterator[str]:
+    """Say what a list was filtered by, as its own page says it."""
+    for spec in changelist.filter_specs:
+        chosen = [str(each["display"]) for each in spec.choices(changelist) if each["selected"]]
+        if chosen and chosen[0].casefold() != _("all"):
+            yield f"{spec.title}: {', '.join(chosen)}"
+    if changelist.query:
+        yield _("search: %(words)s") % {"words": changelist.query}
+    days = [f"{changelist.date_hierarchy}__{part}" for part in ("year", "month", "day")]
+    if any(asked := [changelist.params.get(day, "") for day in days]):
+        yield _("date: %(date)s") % {"date": "-".join(part.zfill(2) for part in asked if part)}
+    told = {name for spec in changelist.filter_specs for name in spec.expected_parameters()} | {*days, SEARCH_VAR, ORDER_VAR}
+    for name in changelist.filter_params.keys() - told:  # no filter of the page's own, such as a link from elsewhere
+        yield f"{name} = {changelist.params[name]}"
 
 
 class ExportAdmin(RowAdmin):
@@ -54,9 +71,10 @@ class ExportAdmin(RowAdmin):
         if asked := step_up.ask(request, keeps=False):
             return asked
         try:
-            rows = self.get_changelist_instance(request).queryset
+            changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist") + "?e=1")
+        rows = changelist.queryset
         kind = request.POST.get("as", "")
         if request.method == "POST" and kind in exports.FORMATS:
             now = clock.of(request)
@@ -69,5 +87,6 @@ class ExportAdmin(RowAdmin):
             "media": self.media,
             "rows": rows.count(),
             "chosen": request.GET.urlencode(),
+            "filters": list(in_words(changelist)),
         }
         return TemplateResponse(request, "admin/enrollment/export.html", context)

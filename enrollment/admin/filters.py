@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import clock, facts
 from enrollment.admin.mixins import answers, viewer
-from enrollment.models import AccessRequest, Device, Grant, User
+from enrollment.models import AccessRequest, Device, Grant, Review, User
 from enrollment.models.devices import LOST
 
 ALL = "all"
@@ -118,3 +118,23 @@ class UseFilter(admin.SimpleListFilter):
         if self.value() == UNUSED:
             return queryset.filter(pk__in=Grant.objects.unheard().values("pk"))
         return queryset.filter(pk__in=Grant.objects.heard().values("pk")) if self.value() == "used" else queryset
+
+
+class FindingFilter(admin.SimpleListFilter):
+    """What was answered: a request's yes or no, or whether emergency access was justified."""
+
+    title = _("answer")
+    parameter_name = "answer"
+    FOUND: ClassVar = {
+        "approved": Q(verdict=Review.Verdict.APPROVE, stage__isnull=False),
+        "denied": Q(verdict=Review.Verdict.DENY, stage__isnull=False),
+        "justified": Q(verdict=Review.Verdict.APPROVE, stage__isnull=True),
+        "not_justified": Q(verdict=Review.Verdict.DENY, stage__isnull=True),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - as Django's
+        words = (_("approved"), _("denied"), _("emergency access, found justified"), _("emergency access, found not justified"))
+        return list(zip(self.FOUND, words, strict=True))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(self.FOUND.get(self.value() or "", Q()))

@@ -56,13 +56,23 @@ def on_the_peps(grant: Grant) -> str:
     return "\n".join(map(enforcement_words, grant.enforcements.all())) or str(NOT_YET)
 
 
-def _standing(grant: Grant, now: datetime) -> str:
+def _standing(grant: Grant, now: datetime, *, says_who: bool) -> str:
+    """Say where it stands; `says_who` is one query more where something else than time or a revoke ended it."""
     if grant.state == Grant.State.REVOKED and grant.ended_at:
         by = grant.ended_by or gettext("the system")
         return gettext("revoked by %(by)s on %(at)s") % {"by": by, "at": spoken(in_words(grant.ended_at))}
     if grant.ends_at <= now:
-        return gettext("expired")
+        return _cut(grant, says_who=says_who) or gettext("expired")
     return gettext("live") if grant.starts_at <= now else gettext("to come")
+
+
+def _cut(grant: Grant, *, says_who: bool) -> str:
+    """Say what had cut it off before its time was up; nothing where time was what ended it."""
+    cut = facts.cut_of(grant)
+    if cut is None:
+        return ""
+    words = gettext("cut off on %(at)s: %(why)s") % {"at": spoken(in_words(cut.at)), "why": spoken(cut.why)}
+    return " ".join(filter(None, [words, gettext("By %(person)s.") % {"person": recalled(by)} if says_who and (by := cut.by()) else ""]))
 
 
 @admin.register(Grant)
@@ -97,6 +107,12 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
             return rows
         user = viewer(request)
         return rows.filter(Q(pk__in=overseen(user, clock.of(request)).values("pk")) | Q(user=user))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Grant | None:
+        found: Grant | None = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.is_alone = True  # type: ignore[attr-defined] # for `standing`: a list does not ask the log about each row
+        return found
 
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         return [subject_of(obj), subject_of(obj.request)]
@@ -137,7 +153,9 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
     @admin.display(description=_("standing"))
     def standing(self, grant: Grant) -> str:
         looked_at = grant.looked_at  # type: ignore[attr-defined]  # by get_queryset
-        return "\n".join(filter(None, [_standing(grant, looked_at), emergencies.in_a_word(grant, looked_at)]))
+        return "\n".join(
+            filter(None, [_standing(grant, looked_at, says_who=getattr(grant, "is_alone", False)), emergencies.in_a_word(grant, looked_at)])
+        )
 
     @admin.display(description=_("emergency access"))
     def emergency(self, grant: Grant) -> str:

@@ -12,15 +12,18 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import approvers, clock, exports, step_up
 from enrollment.admin.exporting import ExportAdmin, as_file
+from enrollment.admin.filters import FindingFilter
 from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Shared, reads_all, viewer
 from enrollment.admin.persons import told_apart
 from enrollment.admin_forms.period import PeriodForm, last_days
 from enrollment.models import AccessRequest, Grant, Review
+from enrollment.sentences import spoken
 
 NAME = "approvers"
 
@@ -31,8 +34,8 @@ class ReviewAdmin(Shared, ExportAdmin):
 
     export = exports.REVIEWS
     change_list_template = "admin/enrollment/review_list.html"
-    list_display = ["created_at", "by", "in_whose_stead", "asked", "verdict", "comment"]
-    list_filter = ["verdict", ("request__resource", admin.RelatedOnlyFieldListFilter)]
+    list_display = ["created_at", "by", "in_whose_stead", "asked", "found", "comment"]
+    list_filter = [FindingFilter, ("request__resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["reviewer__name", "on_behalf_of__name", "requester__name", "request__resource__name", "comment"]
     ordering = ["-created_at", "-id"]
     date_hierarchy = "created_at"
@@ -41,6 +44,13 @@ class ReviewAdmin(Shared, ExportAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
         rows = super().get_queryset(request)
         return rows if reads_all(request) else rows.filter(Q(reviewer=viewer(request)) | Q(on_behalf_of=viewer(request)))
+
+    @admin.display(description=_("answer"), ordering="verdict")
+    def found(self, review: Review) -> str:
+        """Say what was found, which of emergency access is no approval."""
+        if review.is_of_emergency:
+            return gettext("emergency access, %(finding)s") % {"finding": spoken(review.finding)}
+        return spoken(review.finding)
 
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         """Tell of the request: an answer is an event of that, or, where it reviews emergency access, of the grant."""

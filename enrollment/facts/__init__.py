@@ -17,6 +17,7 @@ from enrollment.facts.answering import (
     to_answer,
 )
 from enrollment.facts.asking import asking, asking_all, longest_seconds
+from enrollment.facts.cut import Cut, cut_of
 from enrollment.facts.deciding import facts_of, facts_of_all, for_pep
 from enrollment.facts.emergencies import emergencies, emergency, reviewing_break_glass, to_review
 from enrollment.facts.following import end_of, ends_something, ends_with, onward
@@ -27,6 +28,7 @@ from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
 from enrollment.facts.terms import has_a_say, may_come_to_need, time_is_in_doubt
 
 __all__ = [
+    "Cut",
     "Loss",
     "Progress",
     "Reach",
@@ -35,6 +37,7 @@ __all__ = [
     "approvers_of",
     "asking",
     "asking_all",
+    "cut_of",
     "emergencies",
     "emergency",
     "end_of",

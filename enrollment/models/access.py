@@ -145,9 +145,14 @@ class Review(models.Model):
     @property
     def finding(self) -> str:
         """Return what was said. Emergency access passes no stage: its review says whether it was justified."""
-        if self.stage_id is not None:
+        if not self.is_of_emergency:
             return say("approved") if self.verdict == self.Verdict.APPROVE else say("denied")
         return say("found justified") if self.verdict == self.Verdict.APPROVE else say("found not justified")
+
+    @property
+    def is_of_emergency(self) -> bool:
+        """Tell whether this is the review of emergency access, after the fact: a yes to it approved nothing."""
+        return self.stage_id is None
 
     @property
     def who(self) -> str:

@@ -88,7 +88,7 @@ class Standing:
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
     """Fetch what `of_grant` reads, in a constant number of queries."""
-    return grants.select_related("resource", "ended_by", "request").prefetch_related(
+    return grants.select_related("resource", "ended_by", "request", "user").prefetch_related(
         "devices", "enforcements__pep", "enforcements__device", "resource__placements__pep"
     )
 
@@ -143,7 +143,7 @@ def of_grant(grant: Grant, look: Look, onward: Sequence[Grant], now: datetime) -
 def _of_grant(grant: Grant, look: Look, onward: Sequence[Grant], now: datetime) -> Standing:
     held = look.held
     rows = list(grant.enforcements.all())
-    if grant.ends_at <= now and onward:
+    if grant.ends_at <= now and onward and not facts.cut_of(grant):
         return Standing("extended", "quiet", grant.ends_at)
     if grant.state == Grant.State.REVOKED or grant.ends_at <= now:
         return _ended(grant, rows)
@@ -183,6 +183,8 @@ def _ended(grant: Grant, rows: Rows) -> Standing:
     since = grant.ended_at if grant.state == Grant.State.REVOKED else grant.ends_at
     kind = "revoked" if grant.state == Grant.State.REVOKED else "expired"
     by, says = _ended_by(grant)
+    if kind == "expired" and (cut := facts.cut_of(grant)):
+        kind, since, says = "revoked", cut.at, cut.why
     unconfirmed = [row for row in rows if row.state != GONE]
     errors = tuple(dict.fromkeys(joined([str(row.pep), recalled(row.error)], ": ") for row in unconfirmed if row.error))
     if unconfirmed:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from enrollment import facts
 from enrollment.models import AccessRequest, Grant
 from enrollment.sentences import recalled, spoken
 from enrollment.templatetags.times import duration
@@ -100,6 +101,8 @@ def _end(grant: Grant, where: Standing, now: datetime) -> list[Step]:
             words = _("You ended the access it was to extend, and this with it")
         reason = grant.end_reason if grant.ended_by else recalled(grant.end_reason)  # nobody's: words of ours
         return [Step(grant.ended_at, words, says="" if by_owner else reason)]
+    if grant.ends_at <= now and (cut := facts.cut_of(grant)):
+        return [Step(cut.at, _("It was cut off"), says=cut.why)]
     by_itself = Step(where.ends_at or grant.ends_at, _("It will end by itself, even if every server of ours is down by then"), "waiting")
     if where.goes_on_as:
         begins = (

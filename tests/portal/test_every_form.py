@@ -129,6 +129,7 @@ def test_who_may_only_look_changes_nothing_but_what_is_their_own(site, plain):
         "/handovers/",
         "/resources/printers/request/",
         "/requests/new/",
+        "/admin/enrollment/accessrequest/export/",
         "/admin/enrollment/auditevent/export/",
         "/admin/enrollment/auditevent/verify/",
         "/admin/enrollment/grant/export/",

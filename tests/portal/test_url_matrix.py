@@ -80,6 +80,7 @@ EXPECTED = {
     "admin/enrollment/grant/revoke/": "sign sign away away 403 away sign",
     "admin/enrollment/grant/<int:pk>/*/": "sign sign 200 404 403 200 sign",
     "admin/enrollment/*/<int:pk>/*/": "sign sign 403 403 403 200 sign",
+    "admin/enrollment/accessrequest/export/": "sign sign 403 403 200 200 sign",
     "admin/enrollment/grant/export/": "sign sign 403 403 200 200 sign",
     "admin/enrollment/auditevent/export/": "sign sign 403 403 200 200 sign",
     "admin/enrollment/auditevent/verify/": "sign sign 403 403 200 200 sign",

@@ -20,6 +20,7 @@ NO_PAGES = {
     "oidc-callback",
     "admin-jsi18n",
     "admin-logout",
+    "admin-accessrequest-export",
     "admin-grant-export",
     "admin-review-export",
     "admin-auditevent-export",

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from enrollment import approvers, lifecycle
-from enrollment.models import AccessRequest, AuditEvent, Resource, User
+from enrollment.models import AccessRequest, AuditEvent, Grant, Resource, Review, User
 from tests import factories
 from tests.factories import later
 
@@ -146,3 +146,31 @@ def test_it_counts_lapses_in_as_many_queries_for_many_as_for_few(alice, bob, pep
         lifecycle.lapse_due(later(days=3 * number + 2))
         with django_assert_num_queries(3):
             assert [each.lapsed for each in approvers.by_silence(AccessRequest.objects.all())] == [number]
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("approved", [("Alice: Wiki", "approved"), ("Alice: Ledger", "approved"), ("Alice: Ledger", "approved")]),
+        ("denied", [("Alice: Wiki", "denied")]),
+        ("justified", []),
+        ("not_justified", [("Alice: Mail", "emergency access, found not justified")]),
+        ("all", None),
+    ],
+)
+def test_the_review_of_an_emergency_is_no_approval_and_no_denial(answer, found, history, browse, carol, url):
+    Review.objects.filter(created_at__gte=later(days=1)).delete()
+    listed = browse(carol).get(url("review_changelist"), {"answer": answer}).context["cl"]
+    rows = [(str(row.request), listed.model_admin.found(row)) for row in listed.result_list]
+    assert rows == found if found is not None else len(rows) == 5
+
+
+def test_a_justified_emergency_is_no_approval_in_the_file_either(history, browse, bob, alice, carol, laptop, url):
+    mail = Resource.objects.get(slug="mail")
+    factories.an_emergency(alice, mail, [laptop], now=later(days=2))
+    lifecycle.review_break_glass(Grant.objects.get(review_due=True), reviewer=bob, justified=True, comment="", now=later(days=2, hours=1))
+    client = browse(carol)
+    assert "emergency access, found justified" in client.get(url("review_changelist")).content.decode()
+    text = client.post(url("review_export"), {"as": "jsonl"}).getvalue().decode()
+    found = [(row["resource"], row["verdict"]) for row in map(json.loads, text.splitlines())]
+    assert found[-3:] == [("mail", "not_justified"), ("mail", "approve"), ("mail", "justified")]

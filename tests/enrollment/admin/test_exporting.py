@@ -7,12 +7,16 @@ import re
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from enrollment import chain, lifecycle
 from enrollment.models import AuditEvent, Resource
 from tests import factories
 
+BOB = "Bob <bob@example.com>"
 BOTH = ("auditevent", "grant")
+KINDS = (*BOTH, "accessrequest", "review")
 
 
 def taken(client, url, model, kind, query=""):
@@ -111,10 +115,89 @@ def test_an_address_that_no_filter_wrote_takes_nothing(query, status, browse, ca
     assert not told().exists()
 
 
-def test_a_list_costs_as_many_queries_for_many_rows(browse, carol, granted, url, django_assert_max_num_queries):
+@pytest.fixture
+def many(alice, bob, erin, pep, laptop, now):
+    """More of each: granted, denied, and taken in an emergency and reviewed, each for another resource."""
+
+    hers = factories.a_device(erin, now=now)
+
+    def made(begin, end):
+        for number in range(begin, end):
+            terms = factories.a_policy(f"terms {number}", break_glass_longest=3600, now=now)
+            resource = factories.a_resource(f"res-{number}", pep=pep, policy=terms, number=number, now=now)
+            factories.a_grant(alice, resource, [laptop], reviewer=bob, now=now)
+            lifecycle.deny(factories.a_request(erin, resource, [hers], now=now), reviewer=bob, comment="no", now=now)
+            taken = factories.an_emergency(erin, resource, [hers], now=now)
+            lifecycle.review_break_glass(taken, reviewer=bob, justified=True, comment="", now=now)
+
+    return made
+
+
+@pytest.mark.parametrize("model", KINDS)
+def test_a_file_costs_as_many_queries_for_many_rows(model, browse, carol, many, url, django_assert_max_num_queries):
     client = browse(carol)
-    with django_assert_max_num_queries(21):
-        taken(client, url, "grant", "csv")
+    everything = {"grant": "?standing=all", "accessrequest": "?waiting=all"}.get(model, "")
+    many(40, 41)
+    with CaptureQueriesContext(connection) as few:
+        first = taken(client, url, model, "csv", everything)[1].count("\r\n")
+    many(41, 45)
+    with django_assert_max_num_queries(len(few)):
+        assert taken(client, url, model, "csv", everything)[1].count("\r\n") > first + 3
+
+
+@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_file_is_sent_while_it_is_read(model, kind, browse, carol, granted, url):
+    response, _text = taken(browse(carol), url, model, kind)
+    assert response.streaming
+
+
+@pytest.fixture
+def by_stand_in(alice, bob, erin, fileshare, laptop, now):
+    factories.a_delegation(bob, delegate=erin, now=now)
+    return factories.a_grant(alice, fileshare, [laptop, factories.a_device(alice, "phone")], reviewer=erin, now=now)
+
+
+def test_a_file_of_grants_says_who_let_them_in(browse, carol, by_stand_in, many, url):
+    many(40, 41)
+    rows = list(csv.DictReader(io.StringIO(taken(browse(carol), url, "grant", "csv", "?standing=all")[1], newline="")))
+    assert [(row["user"], row["approved_by"], row["found_justified_by"]) for row in rows] == [
+        ("Alice", "Erin <erin@example.com> in the stead of Bob <bob@example.com>", ""),
+        ("Alice", "Bob <bob@example.com>", ""),
+        ("Erin", "", "Bob <bob@example.com>"),
+    ]
+    assert rows[0]["devices"] == "laptop; phone"
+
+
+def test_requests_are_a_file_too_with_what_became_of_them(browse, carol, many, asked, url):
+    many(40, 41)
+    rows = [json.loads(line) for line in taken(browse(carol), url, "accessrequest", "jsonl", "?waiting=all")[1].splitlines()]
+    found = [tuple(row[name] for name in ("user", "state", "approved_by", "denied_by", "found_justified_by")) for row in rows]
+    assert sorted(found) == [
+        ("Alice", "approved", [BOB], [], []),
+        ("Alice", "pending", [], [], []),
+        ("Erin", "approved", [], [], [BOB]),
+        ("Erin", "denied", [], [BOB], []),
+    ]
+    assert {row["state"] for row in rows if row["grant"]} == {"approved"}
+
+
+def test_a_spreadsheet_reads_instants_and_they_say_that_they_are_utc(browse, carol, granted, url):
+    granted.refresh_from_db()
+    row = next(csv.DictReader(io.StringIO(taken(browse(carol), url, "grant", "csv")[1], newline="")))
+    exact = json.loads(taken(browse(carol), url, "grant", "jsonl")[1])
+    assert row["ends_at_utc"] == f"{granted.ends_at:%Y-%m-%d %H:%M:%S}"
+    assert exact["ends_at"] == f"{granted.ends_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    assert "ends_at" not in row
+
+
+def test_the_page_says_in_words_how_the_list_was_filtered(browse, carol, granted, foreign, fileshare, url, words):
+    page = words(browse(carol).get(url("accessrequest_export"), {"waiting": "denied", "resource__id__exact": fileshare.pk, "q": "alice"}))
+    assert "state: denied resource: Fileshare search: alice" in page
+    assert "waiting=" not in page
+    day = {"standing": "all", "starts_at__year": "2026", "starts_at__month": "3", "starts_at__day": "2"}
+    assert "filtered. date: 2026-03-02 " in words(browse(carol).get(url("grant_export"), day))
+    assert "filtered. state: live or to come request = 7 " in words(browse(carol).get(url("grant_export"), {"request": 7}))
 
 
 def test_the_command_writes_csv_too_and_says_so_in_the_log(granted, capsys):
