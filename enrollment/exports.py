@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, Model, QuerySet
 
 from enrollment import audit, cells, facts
+from enrollment.approvers import Approver
 from enrollment.chain import COLUMNS
+from enrollment.facts import Reach
 from enrollment.models import AccessRequest, AuditEvent, Grant, Review, User
 from enrollment.sentences import SEVERAL
 
@@ -40,6 +42,14 @@ class Export:
     columns: tuple[str, ...]
     read: Callable[[QuerySet[Any]], QuerySet[Any]]
     row: Callable[[Any], Row]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report looks like in a file."""
+
+    name: str
+    columns: tuple[str, ...]
 
 
 def request_row(asked: Any) -> Row:  # noqa: ANN401 - an AccessRequest, with what REQUESTS reads along
@@ -145,6 +155,28 @@ def review_row(review: Any) -> Row:  # noqa: ANN401 - a Review of `with_turn`
     }
 
 
+def reach_row(reach: Reach, grants: Sequence[Grant]) -> Row:
+    """Return what one device could reach, where it was held, and by what right: `grants` are those that there are rows of."""
+    said = [answers(grant.request) for grant in grants]
+    return {
+        "user": reach.user,
+        "user_id": reach.user_id,
+        "device": reach.device,
+        "device_id": reach.device_id,
+        "resource": reach.resource,
+        "resource_id": reach.resource_id,
+        "authorised_until": audit.plain(reach.until),
+        "in_force_on": [each.pep for each in reach.held],
+        "in_force_since": [audit.plain(each.since) for each in reach.held],
+        "unsure_since": [audit.plain(each.unsure_since) for each in reach.held],
+        "gone_at": [audit.plain(each.gone_at) for each in reach.held],
+        "grants": list(reach.grants),
+        "requests": [grant.request_id for grant in grants],
+        **{name: list(dict.fromkeys(who for each in said for who in each[name])) for name in ANSWERS},
+        "is_break_glass": bool(reach.break_glass),
+    }
+
+
 ANSWERS = ("approved_by", "denied_by", "found_justified_by", "found_not_justified_by")
 GRANTS = Export(
     "grants",
@@ -184,6 +216,14 @@ REVIEWS = Export(
     ),
     review_row,
 )
+APPROVERS = Report("approvers", (*(each.name for each in fields(Approver)), "group", "lapsed"))
+REACH = Report(
+    "reach",
+    (
+        *("at", "user", "user_id", "device", "device_id", "resource", "resource_id", "authorised_until"),
+        *("in_force_on", "in_force_since", "unsure_since", "gone_at", "grants", "requests", *ANSWERS, "is_break_glass"),
+    ),
+)
 EVENTS = Export("audit", (*COLUMNS, "hash"), lambda rows: rows, audit.row_of)
 
 
@@ -196,10 +236,10 @@ def begin(export: Export, rows: QuerySet[Any], *, actor: User | None, kind: str,
     return written(map(export.row, found), export.columns, kind)
 
 
-def begin_report(name: str, rows: Sequence[Row], *, actor: User, kind: str, chosen: str, now: datetime) -> Iterator[str]:
-    """Do the same for a report that was added up already. `rows` have the same columns, and there is one at least."""
-    _tell(name, len(rows), actor=actor, kind=kind, chosen=chosen, now=now)
-    return written(rows, tuple(rows[0]), kind)
+def begin_report(report: Report, rows: Iterable[Row], count: int, *, actor: User, kind: str, chosen: str, now: datetime) -> Iterator[str]:
+    """Do the same for a report that was added up already, with its number of rows."""
+    _tell(report.name, count, actor=actor, kind=kind, chosen=chosen, now=now)
+    return written(rows, report.columns, kind)
 
 
 def written(rows: Iterable[Row], columns: tuple[str, ...], kind: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import audit, clock, exports
+from enrollment import audit, clock, exports, step_up
 from enrollment.admin import reach
 from enrollment.admin.exporting import ExportAdmin
 from enrollment.admin.history import Subject
@@ -71,12 +71,16 @@ class AuditEventAdmin(Frozen, ExportAdmin):
         return [*paths, *super().get_urls()]
 
     def reach_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Tell who could reach what at a moment."""
+        """Tell who could reach what at a moment; POST takes the same answer as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return TemplateResponse(
-            request, "admin/enrollment/reach.html", {**self._page(request, _("Who could reach what")), **reach.answer(request)}
-        )
+        if request.method == "POST" and (asked := step_up.ask(request, keeps=False)):
+            return asked
+        found, kind = reach.answer(request), request.POST.get("as", "")
+        if request.method == "POST" and kind in exports.FORMATS and found.at:
+            return reach.file_of(found, request, kind)
+        more = {"form": found.form, "found": found, "page": found.page(request.GET.get("page")), "query": found.query}
+        return TemplateResponse(request, "admin/enrollment/reach.html", {**self._page(request, _("Who could reach what")), **more})
 
     def verify_view(self, request: HttpRequest) -> HttpResponseBase:
         """Read the whole chain, say whether it holds, and note that for the index. POST, because it takes as long as the log is."""

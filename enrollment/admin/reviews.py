@@ -7,8 +7,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -26,6 +27,7 @@ from enrollment.models import AccessRequest, Grant, Review
 from enrollment.sentences import spoken
 
 NAME = "approvers"
+A_PAGE = 50
 
 
 @admin.register(Review)
@@ -83,8 +85,8 @@ class ReviewAdmin(Shared, ExportAdmin):
         silences = approvers.by_silence(form.closed(AccessRequest.objects.all())) if form.is_valid() else []
         rows, kind = approvers.as_rows(found, silences), request.POST.get("as", "")
         if request.method == "POST" and kind in exports.FORMATS and rows:
-            chosen = request.GET.urlencode()
-            lines = exports.begin_report(NAME, rows, actor=viewer(request), kind=kind, chosen=chosen, now=now)
+            chosen = _without_page(request.GET)
+            lines = exports.begin_report(exports.APPROVERS, rows, len(rows), actor=viewer(request), kind=kind, chosen=chosen, now=now)
             return as_file(request, lines, NAME, kind, now)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
@@ -92,7 +94,15 @@ class ReviewAdmin(Shared, ExportAdmin):
             "opts": self.opts,
             "media": self.media,
             "form": form,
-            "approvers": found,
+            "page": Paginator(found, A_PAGE).get_page(request.GET.get("page")),
+            "query": _without_page(request.GET),
             "silences": silences,
         }
         return TemplateResponse(request, "admin/enrollment/approvers.html", context)
+
+
+def _without_page(address: QueryDict) -> str:
+    """Return what an address asks, whichever page of the answer it shows."""
+    asked = address.copy()
+    asked.pop("page", None)
+    return asked.urlencode()

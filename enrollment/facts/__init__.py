@@ -23,7 +23,7 @@ from enrollment.facts.emergencies import emergencies, emergency, reviewing_break
 from enrollment.facts.following import end_of, ends_something, ends_with, onward
 from enrollment.facts.held import Loss, losses, opened_by
 from enrollment.facts.orphans import orphans, orphans_among
-from enrollment.facts.reach import Reach, people_called, reachable_by, reachable_of, reaches_at
+from enrollment.facts.reach import Reach, log_begins, people_called, people_like, reachable_by, reachable_of, reaches_at
 from enrollment.facts.seats import has_a_voice, opens_admin, stands_in
 from enrollment.facts.terms import has_a_say, may_come_to_need, time_is_in_doubt
 
@@ -48,6 +48,7 @@ __all__ = [
     "for_pep",
     "has_a_say",
     "has_a_voice",
+    "log_begins",
     "longest_seconds",
     "losses",
     "may_answer_something",
@@ -59,6 +60,7 @@ __all__ = [
     "orphans",
     "orphans_among",
     "people_called",
+    "people_like",
     "progress_of",
     "reachable_by",
     "reachable_of",

@@ -19,6 +19,7 @@ from enrollment.models import AuditEvent, Resource, User
 from enrollment.policy import decide
 
 LARGEST = 2**63
+MOST_PEOPLE = 20
 Receipt = tuple[str, dict[str, Any], tuple[int, str], datetime]
 
 
@@ -53,7 +54,17 @@ def people_called(said: str) -> list[User]:
     which = Q(name=said) | Q(email__iexact=said)
     if said.isascii() and said.isdigit() and len(said) < len(str(LARGEST)):
         which |= Q(pk=int(said))
-    return list(User.objects.filter(which).order_by("pk")[:20]) if "\0" not in said else []
+    return list(User.objects.filter(which).order_by("pk")[:MOST_PEOPLE]) if "\0" not in said else []
+
+
+def people_like(said: str) -> list[User]:
+    """Return in whose name or e-mail address this occurs: by name, and no more than somebody would choose from."""
+    return list(User.objects.filter(Q(name__icontains=said) | Q(email__icontains=said)).order_by("name", "pk")[:MOST_PEOPLE])
+
+
+def log_begins() -> datetime | None:
+    """Return since when the audit log tells; None while it is empty."""
+    return AuditEvent.objects.order_by("seq").values_list("at", flat=True).first()
 
 
 def reaches_at(at: datetime, *, resource: Resource | None = None, user: User | None = None) -> tuple[Reach, ...]:

@@ -125,9 +125,12 @@ def test_an_auditor_asks_who_could_reach_what(person, waiting):
     page.get_by_role("button", name="Look").click()
     page.get_by_text("Authorised until").first.wait_for()
     check_looks(page, "admin-reach")
-    page.get_by_label("When").fill("yesterday")
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="CSV").click()
+    assert taken.value.suggested_filename.startswith("lychgate-reach-")
+    page.get_by_label("When").fill("2099-01-01T00:00:00")
     page.get_by_role("button", name="Look").click()
-    page.get_by_text("is no instant").wait_for()
+    page.get_by_text("That has not happened yet").wait_for()
     check_looks(page, "admin-reach-refused")
 
 

@@ -130,6 +130,8 @@ def test_who_asks_back_where_several_people_match(grant_of_alice, alice, erin):
         ["--user", "nobody"],
         ["--user", "9" * 30],
         ["fileshare", "--at", "yesterday"],
+        ["fileshare", "--at", "9998-12-31T00:00:00Z"],
+        ["fileshare", "--at", "1999-12-31T00:00:00Z"],
         ["fileshare", "--at", "2026-03-02T09:30:00"],
         ["fileshare", "--at", "9999-12-31T23:59:59-12:00"],
     ],

@@ -39,6 +39,7 @@ ASKED = {
     "admin/enrollment/grant/*justified/": "b b",
     "admin/enrollment/*/export/": "cd cd",
     "admin/enrollment/review/approvers/": "- cd",
+    "admin/enrollment/auditevent/reach/": "- cd",
     "admin/enrollment/grant/*revoke/": "- -",
     "admin/enrollment/delegation/add/": "b b",
     "admin/enrollment/delegation/*end/": "- -",

@@ -27,7 +27,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: object, **options: Any) -> None:
-        at = moment(options["at"]) if options["at"] else clock.now()
+        now = clock.now()
+        at = moment(options["at"], now) if options["at"] else now
         if not options["resource"] and not options["user"]:
             raise CommandError("Name a resource, or somebody with --user.")
         resource = the_resource(options["resource"]) if options["resource"] else None
@@ -77,11 +78,13 @@ def the_user(said: str) -> User:
     return found[0]
 
 
-def moment(text: str) -> datetime:
+def moment(text: str, now: datetime) -> datetime:
     try:
-        return moments.read(text)
+        at = moments.read(text)
+        moments.insist_on_known(at, begins=facts.log_begins(), now=now)
     except moments.BadMomentError as bad:
         raise CommandError(str(bad)) from bad
+    return at
 
 
 def _plain(reach: Reach) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """How approvers answer: the numbers of a small history, for auditors, and as a file."""
 
 import csv
+import html
 import io
 import json
 import re
@@ -72,6 +73,7 @@ def test_the_page_says_the_same_and_days_and_resource_choose(history, browse, ca
 def test_taking_it_is_an_event_and_no_formula_is_in_it(history, browse, carol, url):
     User.objects.filter(name="Bob").update(name="=1+1")
     response = browse(carol).post(url("review_approvers") + DAY, {"as": "csv"})
+    assert response.streaming
     cells = [cell for row in csv.reader(io.StringIO(response.getvalue().decode("utf-8-sig"), newline="")) for cell in row]
     assert "'=1+1" in cells
     assert [cell for cell in cells if re.match(r"\s*[=+\-@]", cell)] == []
@@ -174,3 +176,13 @@ def test_a_justified_emergency_is_no_approval_in_the_file_either(history, browse
     text = client.post(url("review_export"), {"as": "jsonl"}).getvalue().decode()
     found = [(row["resource"], row["verdict"]) for row in map(json.loads, text.splitlines())]
     assert found[-3:] == [("mail", "not_justified"), ("mail", "approve"), ("mail", "justified")]
+
+
+def test_many_approvers_come_in_pages_and_the_file_has_all(history, browse, carol, url, monkeypatch):
+    monkeypatch.setattr("enrollment.admin.reviews.A_PAGE", 2)
+    client = browse(carol)
+    first = client.get(url("review_approvers") + DAY).content.decode()
+    link = html.unescape(re.search(r'<a href="([^"]+)">Next page', first)[1])
+    assert [row.name for row in client.get(url("review_approvers") + link).context["page"]] == ["Gina"]
+    assert len(rows(client, url, f"{DAY}&page=2")) == 3
+    assert AuditEvent.objects.get(verb="audit.exported").data["filter"] == DAY[1:]
