@@ -77,6 +77,7 @@ class AccessRequestAdmin(Shared, ExportAdmin, VerbAdmin):
         Verb("approve", _("Approve …"), _("Approve access?"), _("Approve"), approve, answers, ApproveForm, ANSWER, leads_on=True),
         Verb("deny", _("Deny …"), _("Deny access?"), _("Deny"), deny, answers, DenyForm, ANSWER, is_grave=True, leads_on=True),
     )
+    linked_by = ("requester",)
     list_display = ["who_and_what", "answer", "how_long", "why", "with_devices", "had_before", "waits"]
     list_filter = [RequestFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["requester__name", "requester__email", "resource__name", "resource__slug", "reason", "ticket"]

@@ -23,7 +23,8 @@ def is_offered(lookup: str, value: object, *, filters: Iterable[Any], more: Iter
     if "\x00" in str(value):
         return False  # PostgreSQL takes none
     listed = list(filters)
-    if lookup in {each.parameter_name for each in listed if isinstance(each, type) and issubclass(each, admin.SimpleListFilter)}:
+    own = [each for each in listed if isinstance(each, type) and issubclass(each, admin.SimpleListFilter)]
+    if lookup in {name for each in own for name in getattr(each, "parameters", (each.parameter_name,))}:
         return True
     name, _, ending = lookup.partition("__")
     fields = {each[0] if isinstance(each, tuple) else each for each in listed} | {*more}

@@ -75,6 +75,7 @@ class DeviceAdmin(Frozen, VerbAdmin):
         ending("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps),
         ending("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps),
     )
+    linked_by = ("owner",)
     list_display = ["name", "whose", "kind", "condition", "address_v4", "address_v6", "enrolled_at"]
     list_filter = [DeviceFilter, "kind", "key_origin"]
     list_select_related = ["owner"]

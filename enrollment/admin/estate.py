@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import clock, lifecycle, step_up
+from enrollment.admin.filters import RetiredFilter
 from enrollment.admin.mixins import Inline, Kept, RowAdmin, keeps, viewer
 from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
 from enrollment.admin_forms.answers import NothingForm
@@ -191,7 +192,7 @@ class ResourceAdmin(EstateAdmin, VerbAdmin):
     form = ResourceForm
     fixed = ("slug",)
     list_display = ["name", "slug", "policy", "on_ports", "where", "retired_at"]
-    list_filter = ["policy", ("retired_at", admin.EmptyFieldListFilter)]
+    list_filter = [RetiredFilter, "policy"]
     search_fields = ["name", "slug", "description"]
     inlines = [PortInline, PlacementInline]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment import clock, facts
 from enrollment.admin.mixins import answers, viewer
+from enrollment.admin_forms.period import DaysForm
 from enrollment.models import AccessRequest, Device, Grant, Review, User
 from enrollment.models.devices import LOST
 
@@ -138,3 +139,61 @@ class FindingFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(self.FOUND.get(self.value() or "", Q()))
+
+
+class DaysFilter(admin.SimpleListFilter):
+    """From one day up to and with another: some to choose, and any to type."""
+
+    title = _("days")
+    parameter_name = "first"
+    parameters = ("first", "last")
+    template = "admin/enrollment/days_filter.html"
+    column = "at"
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:  # noqa: ANN401 - as Django's
+        last = params.pop("last", [""])[-1]
+        super().__init__(request, params, model, model_admin)
+        if last:
+            self.used_parameters["last"] = last
+        self.form = DaysForm(self.used_parameters)
+
+    def expected_parameters(self) -> list[str | None]:
+        return list(self.parameters)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - as Django's
+        self.today = clock.of(request).date()
+        return [("1", _("today")), ("7", _("the last 7 days")), ("30", _("the last 30 days"))]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:  # noqa: ANN401 - as Django's
+        """Offer some days; those that were typed are chosen, and have no name but themselves."""
+        self.rest = {name: value for name, value in changelist.params.items() if name not in self.parameters}  # for the form to keep
+        given = {name: str(self.used_parameters[name]) for name in self.parameters if self.used_parameters.get(name)}
+        named = [
+            ({"first": f"{self.today - timedelta(days=int(days) - 1)}", "last": f"{self.today}"}, words)
+            for days, words in self.lookup_choices
+        ]
+        yield {"selected": not given, "query_string": changelist.get_query_string(remove=self.parameters), "display": _("all")}
+        if given and given not in [each for each, _words in named]:
+            named.append((given, " - ".join(given.get(name, "…") for name in self.parameters)))
+        for each, words in named:
+            yield {"selected": given == each, "query_string": changelist.get_query_string(each), "display": words}
+
+    def _days(self, days: int) -> dict[str, str]:
+        return {"first": f"{self.today - timedelta(days=days - 1)}", "last": f"{self.today}"}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Find nothing where the days are none: the form says so, and no file holds what nobody asked for."""
+        return queryset.filter(self.form.within(self.column)) if self.form.is_valid() else queryset.none()
+
+
+class RetiredFilter(admin.SimpleListFilter):
+    """What is offered still, and what is no longer."""
+
+    title = _("state")
+    parameter_name = "retired"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - as Django's
+        return [("no", _("offered")), ("yes", _("retired"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(retired_at__isnull=self.value() == "no") if self.value() in {"no", "yes"} else queryset

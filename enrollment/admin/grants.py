@@ -84,7 +84,7 @@ class GrantAdmin(Shared, ExportAdmin, VerbAdmin):
         ending("revoke", _("Revoke …"), _("Revoke access?"), _("Revoke"), revoke, may_revoke_something, ReasonForm),
         *emergencies.VERBS,
     )
-    linked_by = ("request",)
+    linked_by = ("request", "user")
     list_display = ["holder", "resource", "with_devices", "starts_at", "ends_at", "standing", "enforcement", "use"]
     list_filter = [GrantFilter, UseFilter, ("resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__name", "user__email", "resource__name", "resource__slug"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib import admin
@@ -13,17 +15,21 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from enrollment import audit, clock, exports, step_up
+from enrollment import audit, clock, exports, facts, step_up
 from enrollment.admin import reach
+from enrollment.admin.asked import LONGEST_SEARCH
 from enrollment.admin.exporting import ExportAdmin
+from enrollment.admin.filters import DaysFilter
 from enrollment.admin.history import Subject
 from enrollment.admin.mixins import Frozen, viewer
 from enrollment.admin.persons import below
 from enrollment.chain import Witness
-from enrollment.models import AuditEvent, User
+from enrollment.models import AccessRequest, AuditEvent, Device, Grant, User
 from enrollment.sentences import recalled
+from enrollment.templatetags.times import moment
 
 
 @admin.register(AuditEvent)
@@ -32,13 +38,13 @@ class AuditEventAdmin(Frozen, ExportAdmin):
 
     export = exports.EVENTS
     change_list_template = "admin/enrollment/auditevent_list.html"
-    list_display = ["seq", "at", "verb", "by", "subject_type", "about"]
-    list_filter = ["verb", "subject_type"]
+    list_display = ["seq", "when", "verb", "by", "subject_type", "about"]
+    list_filter = [DaysFilter, "verb", "subject_type"]
     search_fields = ["actor", "subject", "verb"]
-    search_help_text = _("Who, about what, or which verb")
+    search_help_text = _("Who, about what, or which verb; of an e-mail address, all about whoever has it")
     date_hierarchy = "at"
     linked_by = ("subject_id",)
-    readonly_fields = ("seq", "at", "verb", "by", "actor_id", "subject_type", "subject", "subject_id", "what", "previous", "hash")
+    readonly_fields = ("seq", "when", "verb", "by", "actor_id", "subject_type", "subject", "subject_id", "what", "previous", "hash")
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
@@ -49,6 +55,16 @@ class AuditEventAdmin(Frozen, ExportAdmin):
             actor_email=Subquery(User.objects.filter(pk=OuterRef("actor_id")).values("email")[:1]),
             subject_email=Case(When(subject_type="user", then=Subquery(them.values("email")[:1])), default=Value("")),
         )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """Find by an address, too, which events do not hold: what this person did, and what became of what is theirs."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        return (found | queryset.filter(_about(search_term.strip())) if "@" in search_term else found), may_repeat
+
+    @admin.display(description=_("when"), ordering="at")
+    def when(self, event: AuditEvent) -> SafeString:
+        """Say it to the second: many events share a minute."""
+        return moment(event.at)
 
     @admin.display(description=_("who"), ordering="actor")
     def by(self, event: Any) -> str:  # noqa: ANN401 - with the address
@@ -102,3 +118,15 @@ class AuditEventAdmin(Frozen, ExportAdmin):
     @admin.display(description=_("data"))
     def what(self, event: AuditEvent) -> str:
         return json.dumps(event.data, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def _about(address: str) -> Q:
+    """Find events by whoever has this in their e-mail address, about them, and about what is theirs."""
+    people = [user.pk for user in facts.people_like(address[:LONGEST_SEARCH])]
+    theirs = {
+        "accessrequest": AccessRequest.objects.filter(requester__in=people),
+        "grant": Grant.objects.filter(user__in=people),
+        "device": Device.objects.filter(owner__in=people),
+    }
+    about = Q(actor_id__in=people) | Q(subject_type="user", subject_id__in=people)
+    return reduce(or_, (Q(subject_type=kind, subject_id__in=rows.values("pk")) for kind, rows in theirs.items()), about)

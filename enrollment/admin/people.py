@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -71,10 +75,11 @@ class UserAdmin(Frozen, VerbAdmin):
     list_display = ["__str__", "email", "is_active", "is_staff", "is_superuser", "is_auditor", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser", "is_auditor", "groups"]
     search_fields = ["name", "email", "subject"]
+    search_help_text = _("Name, e-mail address, or how the provider calls them")
     ordering = ["name", "id"]
     readonly_fields = (
         *("name", "email", "language", "issuer", "subject", "is_active", "is_staff", "is_superuser", "is_auditor"),
-        *("joined_at", "last_login", "left_at", "disabled_by", "in_the_directory"),
+        *("joined_at", "last_login", "left_at", "disabled_by", "in_the_directory", "more"),
     )
     fields = readonly_fields
     inlines = [MembershipInline, ProofInline]
@@ -94,6 +99,18 @@ class UserAdmin(Frozen, VerbAdmin):
         return (
             gettext("the directory, which may enable it again") if user.disabled_by_source else gettext("an admin; only admins enable it")
         )
+
+    @admin.display(description=_("more of them"))
+    def more(self, user: User) -> SafeString:
+        """Lead to what is theirs, and to what the log says of it."""
+        leads = (
+            (_("devices"), "device_changelist", {"owner": user.pk}),
+            (_("access requests"), "accessrequest_changelist", {"requester": user.pk, "waiting": "all"}),
+            (_("grants"), "grant_changelist", {"user": user.pk, "standing": "all"}),
+            (_("what they can reach now"), "auditevent_reach", {"user": user.pk}),
+        )
+        links = ((f"{reverse(f'admin:enrollment_{name}')}?{urlencode(query)}", words) for words, name, query in leads)
+        return format_html_join(", ", '<a href="{}">{}</a>', links)
 
     @admin.display(description=_("known to the directory as"))
     def in_the_directory(self, user: User) -> str:

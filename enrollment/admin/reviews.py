@@ -39,6 +39,7 @@ class ReviewAdmin(Shared, ExportAdmin):
     list_display = ["created_at", "by", "in_whose_stead", "asked", "found", "comment"]
     list_filter = [FindingFilter, ("request__resource", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["reviewer__name", "on_behalf_of__name", "requester__name", "request__resource__name", "comment"]
+    search_help_text = _("Who answered or asked, what, or a word of the comment")
     ordering = ["-created_at", "-id"]
     date_hierarchy = "created_at"
     list_select_related = ["reviewer", "on_behalf_of", "requester", "request__requester", "request__resource", "stage__group"]

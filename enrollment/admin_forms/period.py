@@ -27,12 +27,11 @@ class DayField(forms.DateField):
         super().__init__(input_formats=["%Y-%m-%d"], required=False, validators=[MaxValueValidator(LAST_DAY)], **kwargs)
 
 
-class PeriodForm(forms.Form):
+class DaysForm(forms.Form):
     """From one day up to and with another; without a bound where a day is left empty."""
 
     first = DayField(label=_("From"), help_text=_("Days begin and end in UTC."))
     last = DayField(label=_("Up to and with"))
-    resource = forms.ModelChoiceField(Resource.objects.all(), to_field_name="slug", required=False, label=_("Resource"))
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -40,21 +39,29 @@ class PeriodForm(forms.Form):
             raise ValidationError({"last": _("This is before the first day.")})
         return given
 
+    def within(self, column: str) -> Q:
+        """Return the condition that a column of instants is within these days."""
+        first, last = self.cleaned_data["first"], self.cleaned_data["last"]
+        begun = Q(**{f"{column}__gte": _midnight(first)}) if first else Q()
+        return begun & Q(**{f"{column}__lt": _midnight(last + timedelta(days=1))}) if last else begun
+
+
+class PeriodForm(DaysForm):
+    """Of these days, and of one resource or all."""
+
+    resource = forms.ModelChoiceField(Resource.objects.all(), to_field_name="slug", required=False, label=_("Resource"))
+
     def of(self, reviews: ReviewQuerySet) -> ReviewQuerySet:
         """Keep the answers of these days, about this resource."""
-        return reviews.filter(self._within("created_at", "request__resource"))
+        return reviews.filter(self._about("created_at", "request__resource"))
 
     def closed(self, requests: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
         """Keep the requests that came to their end on these days."""
-        return requests.filter(self._within("closed_at", "resource"))
+        return requests.filter(self._about("closed_at", "resource"))
 
-    def _within(self, at: str, resource: str) -> Q:
-        given, found = self.cleaned_data, Q()
-        if given["first"]:
-            found &= Q(**{f"{at}__gte": _midnight(given["first"])})
-        if given["last"]:
-            found &= Q(**{f"{at}__lt": _midnight(given["last"] + timedelta(days=1))})
-        return found & Q(**{resource: given["resource"]}) if given["resource"] else found
+    def _about(self, column: str, resource: str) -> Q:
+        chosen = self.cleaned_data["resource"]
+        return self.within(column) & (Q(**{resource: chosen}) if chosen else Q())
 
 
 def last_days(now: datetime) -> dict[str, date]:
