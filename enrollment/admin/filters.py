@@ -155,7 +155,8 @@ class DaysFilter(admin.SimpleListFilter):
         super().__init__(request, params, model, model_admin)
         if last:
             self.used_parameters["last"] = last
-        self.form = DaysForm(self.used_parameters)
+        self.form = DaysForm(self.used_parameters, auto_id="days_%s")
+        self.folded = DaysForm(self.used_parameters, auto_id="folded_%s")  # the same once more, above the list on a phone
 
     def expected_parameters(self) -> list[str | None]:
         return list(self.parameters)

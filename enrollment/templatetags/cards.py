@@ -47,7 +47,8 @@ def cards(parser: Parser, token: Token) -> CardsNode:
 @register.inclusion_tag("admin/enrollment/_list_tools.html")
 def list_tools(changelist: ChangeList) -> dict[str, Any]:
     """Offer the filters of a list, and the columns that it can be sorted by. The summary names what is chosen."""
-    filters: list[dict[str, Any]] = [{"title": each.title, "choices": list(each.choices(changelist))} for each in changelist.filter_specs]
+    specs = changelist.filter_specs
+    filters: list[dict[str, Any]] = [{"title": each.title, "choices": list(each.choices(changelist)), "spec": each} for each in specs]
     return {
         "filters": filters,
         "chosen": [choice["display"] for each in filters for choice in each["choices"][1:] if choice["selected"]],

@@ -36,6 +36,7 @@ class Company:
         self.numbers |= {"group": Group.objects.get(name=factories.APPROVERS).pk}
         self.others = {"request-new": "/resources/voice/request/", "emergency-new": "/resources/pep-admin/emergency/"}
         several = "&".join(f"resource={self.resources[slug].pk}" for slug in ("voice", "pep-admin"))
+        self.others["admin-auditevent-reach"] = f"/admin/enrollment/auditevent/reach/?user={self.alice.pk}"
         self.others["bundle-new"] = f"/requests/new/?{several}"
         self.devices()
         self.access()

@@ -85,6 +85,7 @@ def test_days_are_kept_while_something_else_is_chosen_and_the_other_way_round(br
     page = client.get(url("auditevent_changelist"), asked).content.decode()
     assert '<input type="hidden" name="verb" value="request.made">' in page
     assert '<input type="hidden" name="q" value="Alice">' in page
+    assert [page.count(f'id="{where}_first"') for where in ("days", "folded")] == [1, 1]  # beside the list, and above
     assert re.search(r'href="\?[^"]*first=2026-03-02[^"]*verb=request.denied', page)
     assert "days: 2026-03-02 - 2026-03-04" in words(client.get(url("auditevent_export"), asked))
 
