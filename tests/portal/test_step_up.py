@@ -134,7 +134,7 @@ def undone(browser, address, sent):
 
 
 @pytest.mark.parametrize(
-    ("name", "where"), [("alice", r"(?!admin/)"), ("bob", ""), ("carol", r"admin/.*/(export|approvers)/$"), ("dave", "")]
+    ("name", "where"), [("alice", r"(?!admin/)"), ("bob", ""), ("carol", r"admin/.*/(export|approvers|reach)/$"), ("dave", "")]
 )
 def test_every_address_asks_for_a_recent_sign_in_as_the_table_says_and_changes_nothing(name, where, request, numbers):
     browser, asked = browser_of(request.getfixturevalue(name)), {}
