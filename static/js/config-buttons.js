@@ -10,11 +10,15 @@ document.addEventListener("click", async (event) => {
   if (!config) return;
   const text = config.querySelector("[data-config-text]").textContent;
   if (button.matches("[data-download]")) return save(text, config.dataset.name);
-  await navigator.clipboard.writeText(text);
-  nothingToLose();
   const before = button.textContent;
-  button.textContent = button.dataset.done;
-  setTimeout(() => { button.textContent = before; }, 2000);
+  try {
+    await navigator.clipboard.writeText(text); // not there without https, and somebody may forbid it
+    nothingToLose();
+    button.textContent = button.dataset.done;
+  } catch {
+    button.textContent = button.dataset.failed;
+  }
+  setTimeout(() => { button.textContent = before; }, 4000);
 });
 
 addEventListener("beforeunload", (event) => {

@@ -5,11 +5,14 @@ import { begin, end, isBusy } from "./busy.js";
 
 const SHORTLY = 400, AGAIN = 30_000, LONG = 600_000, OFTEN = 200;
 const timers = new WeakMap();
+const unsent = document.querySelector("[data-unsent]");
+const sure = new WeakSet();
 
 function send(event) {
   const form = event.target;
   if (event.defaultPrevented || form.target || form.method === "dialog") return;
   if (isBusy(form)) return event.preventDefault();
+  if (!navigator.onLine && !sure.delete(form)) return sendIfThere(event);
   const says = (what) => form.querySelectorAll(`[data-${what}]`);
   begin(form);
   if (form.matches("[data-file]")) expectFile(form);
@@ -18,6 +21,17 @@ function send(event) {
     setTimeout(() => says("working").forEach((words) => { words.hidden = false; }), SHORTLY),
     setTimeout(revive, says("working").length ? LONG : AGAIN, form), // given up, or answered by no page
   ]);
+}
+
+/* Holds a form back where the browser's error page would stand in its place. It may be wrong about being offline: the portal is asked. */
+async function sendIfThere(event) {
+  const { target, submitter } = event;
+  event.preventDefault();
+  const answers = await fetch(import.meta.url, { method: "HEAD", cache: "no-store" }).then(() => true, () => false);
+  unsent.hidden = answers;
+  if (!answers) return;
+  sure.add(target);
+  target.requestSubmit(submitter);
 }
 
 function revive(form) {
@@ -44,4 +58,5 @@ const reviveAll = () => document.querySelectorAll("form[aria-busy]").forEach(rev
 
 document.addEventListener("submit", send);
 document.addEventListener("keydown", (event) => event.key === "Escape" && reviveAll()); // it stops what a browser loads
+addEventListener("online", () => { unsent.hidden = true; });
 addEventListener("pageshow", (event) => event.persisted && reviveAll());

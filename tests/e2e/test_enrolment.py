@@ -64,6 +64,9 @@ def test_the_file_is_saved_as_shown_and_named_for_every_app(person):
         page.get_by_role("button", name="Download").click()
     assert re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,13}[a-z0-9])?\.conf", download.value.suggested_filename)
     assert download.value.path().read_bytes() == config.encode()
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # as it is without https
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.get_by_role("button", name="Not copied").wait_for()
 
 
 def test_after_the_one_time_page_a_reload_leads_to_the_device_without_the_key(person):

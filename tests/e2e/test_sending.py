@@ -91,6 +91,20 @@ def test_what_is_being_sent_looks_so_and_is_sent_again_only_once_it_was_given_up
     check_looks(admin, "admin-working")
 
 
+def test_a_form_is_not_sent_while_the_browser_is_offline_and_loses_nothing(person, form, world):
+    page = person("alice")
+    asked = form(page, "alice")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Send the request").click()
+    page.get_by_text("Nothing was sent: this browser is offline.").wait_for()
+    page.context.set_offline(False)
+    page.get_by_text("Nothing was sent: this browser is offline.").wait_for(state="hidden")
+    page.evaluate("Object.defineProperty(navigator, 'onLine', { value: false })")  # it may be wrong: the portal may be on this machine
+    page.get_by_role("button", name="Send the request").click()
+    page.get_by_text("Waiting for lychgate-approvers").wait_for()
+    assert asked.get().reason == "Twice is one too many"
+
+
 def test_a_form_that_the_back_button_brings_back_can_be_sent_again(person, form, browser, site, sessions):
     person("alice").context.close()
     keeping = browser.browser_type.launch(executable_path=CHROMIUM, args=FLAGS, ignore_default_args=["--disable-back-forward-cache"])

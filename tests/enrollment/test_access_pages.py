@@ -163,6 +163,16 @@ def test_once_in_force_the_page_says_what_to_do_next_and_leads_to_the_check(as_a
     assert ("Switch the tunnel on" in page, check in page) == (True, True)
 
 
+def test_an_open_page_looks_again_until_nothing_more_comes_of_it(as_alice, grant, asked, pep, laptop):
+    there = reverse("request", args=[asked.pk])
+    enforced(grant, pep, laptop)  # others may end it
+    assert ['data-refresh="15"' in as_alice.get(page).text for page in (there, "/")] == [True, True]
+    as_alice.post(reverse("grant-end", args=[grant.pk]))
+    assert ['data-refresh="2"' in as_alice.get(there).text, 'data-refresh="3"' in as_alice.get("/").text] == [True, True]
+    enforced(grant, pep, laptop, state="gone", gone_at=timezone.now())
+    assert ["data-refresh" in as_alice.get(page).text for page in (there, "/")] == [False, False]
+
+
 def test_time_up_is_said_even_if_no_worker_noticed(as_alice, grant, asked, pep, laptop, now):
     enforced(grant, pep, laptop)
     Grant.objects.filter(pk=grant.pk).update(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(seconds=1))
