@@ -115,6 +115,11 @@ class AccessRequestAdmin(Shared, ExportAdmin, VerbAdmin):
             found.came_of_it = _grant_of(found)  # type: ignore[attr-defined]
         return found
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ANN401 - as Django's
+        """Leave out what came of it while nothing has: who answers reads what they need."""
+        came = getattr(obj, "came_of_it", None)
+        return [each for each in self.fields if came or each not in {"became", "enforcement"}]
+
     def subjects(self, obj: Any) -> Sequence[Subject]:  # noqa: ANN401 - any model
         """Tell of its answers, which are events of its own, and of the access that came of it."""
         return [subject_of(obj), *map(subject_of, Grant.objects.filter(request=obj))]
@@ -181,13 +186,11 @@ class AccessRequestAdmin(Shared, ExportAdmin, VerbAdmin):
 
     @admin.display(description=_("what came of it"))
     def became(self, asked: Any) -> str:  # noqa: ANN401 - with its grant
-        if asked.came_of_it is None:
-            return "-"
         return format_html('<a href="{}">{}</a>', reverse("admin:enrollment_grant_change", args=[asked.came_of_it.pk]), asked.came_of_it)
 
     @admin.display(description=_("on the PEPs, as read back"))
     def enforcement(self, asked: Any) -> str:  # noqa: ANN401 - with its grant
-        return on_the_peps(asked.came_of_it) if asked.came_of_it else "-"
+        return on_the_peps(asked.came_of_it)
 
     @admin.display(description=_("who must agree"))
     def must_agree(self, asked: AccessRequest) -> str:

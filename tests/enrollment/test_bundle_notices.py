@@ -2,13 +2,15 @@
 
 import re
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core import mail
 from django.utils import timezone
 
 from enrollment import lifecycle, notices
-from enrollment.models import Notice
+from enrollment.models import Notice, NoticeItem
 from tests.factories import HOUR, a_device, a_person, a_policy, a_request, a_resource, later
 
 DAY = 24 * HOUR
@@ -210,3 +212,14 @@ def test_each_reads_it_in_their_language(bundle, bob, alice, fileshare, wiki, no
     assert mailed() == [("bob", "Alice fragt Zugang zu Fileshare, Wiki an")]
     assert "Fileshare: bitte antworten Sie bis 2026-03-03" in mail.outbox[0].body
     assert "Die Seite von Fileshare im Portal öffnen" in mail.outbox[0].alternatives[0][0]
+
+
+def test_mail_that_was_written_before_notices_named_requests_is_told_as_settled_too(request_of_alice, bob, now):
+    a_person("gina", groups=[APPROVERS])
+    Notice.objects.create(
+        person=bob, to=bob.email, event="request.waits", thread=f"request-{request_of_alice.pk}", subject="old", sent_at=now
+    )
+    NoticeItem.objects.all().delete()
+    import_module("enrollment.migrations.0020_say_what_waiting_mail_asks_for").name_requests(apps, None)
+    lifecycle.cancel_request(request_of_alice, actor=request_of_alice.requester, now=now)
+    assert ("bob", "Nothing left to answer: Alice, Fileshare") in mailed()

@@ -57,8 +57,9 @@ def test_a_request_leads_to_the_access_that_came_of_it(browse, bob, asked, forei
     assert f'href="{url("grant_change", granted.pk)}"' in client.get(url("accessrequest_change", granted.request_id)).content.decode()
 
 
-def test_one_that_waits_has_come_to_nothing_yet(browse, bob, asked, url, words):
-    assert "What came of it: -" in words(browse(bob).get(url("accessrequest_change", asked.pk)))
+def test_one_that_waits_has_no_line_for_what_came_of_it(browse, bob, asked, url, words):
+    text = words(browse(bob).get(url("accessrequest_change", asked.pk)))
+    assert ("What came of it" in text, "as read back" in text, "Who must agree" in text) == (False, False, True)
 
 
 def test_whoever_asked_reads_the_same_of_each_gateway(browse, alice, granted, two_gateways, moments, words):
