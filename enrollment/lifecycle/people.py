@@ -30,6 +30,7 @@ from enrollment.texts import shown
 SOURCE = "oidc"
 MOST_GROUPS = 500
 LONGEST_GROUP = 150
+LEFT = say("left")
 BY_HAND = say("The account was disabled here, by an admin: only an admin of this portal enables it again.")
 
 
@@ -108,15 +109,15 @@ def disable_user(user: User, *, actor: User | None, now: datetime, leaves: bool 
     retired = retire_all(user, actor=actor, now=now) if leaves else []  # devices before requests, as retiring one does
     withdrawn = withdraw(AccessRequest.objects.filter(requester=user, state=AccessRequest.State.PENDING), now=now)
     grants = list(Grant.objects.filter(user=user, state__in=Grant.OPEN).order_by("pk")) if leaves else []
-    ended = end_for_good(grants, actor=actor, reason="left", now=now)
+    ended = end_for_good(grants, actor=actor, reason=LEFT, now=now)
     lent = [each for each in delegations_of(user, now) if end_early(each, actor=actor, now=now)] if leaves else []
     state = {"from": "active" if was_active else "disabled", "to": "disabled"}
     data = {"user": user.pk, "leaves": leaves, "source": source, **state, "ends_proofs": True}
     audit.append("user.disabled", actor=actor, subject=user, data=data, now=now)
     tell_withdrawn(withdrawn, actor=actor, why=say("the account was disabled"), now=now)
     tell_revoked(ended, actor=actor, now=now)
-    tell_ended(lent, actor=actor, why="left", now=now)
-    tell_retired(retired, actor=actor, why="left", now=now)
+    tell_ended(lent, actor=actor, why=LEFT, now=now)
+    tell_retired(retired, actor=actor, why=LEFT, now=now)
     nudge(peps, devices=devices_of_user(user))
 
 

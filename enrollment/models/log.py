@@ -70,6 +70,11 @@ class AuditCheck(models.Model):
         return f"{self.seq}, {self.at:%Y-%m-%d %H:%M:%SZ}"
 
     @property
+    def who(self) -> Sentence:
+        """Return who verified it: a person's name, or a word of ours in the reader's language."""
+        return recalled(self.by)
+
+    @property
     def found(self) -> list[Sentence]:
         """Return the problems in the reader's language."""
         return [recalled(words) for words in self.problems]

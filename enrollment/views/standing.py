@@ -207,7 +207,7 @@ def _ended_by(grant: Grant) -> tuple[str, str]:
     """Return who revoked it and why; nothing where its owner ended it, or time did."""
     if grant.state != Grant.State.REVOKED or grant.ended_by_id == grant.user_id:
         return "", ""
-    return (str(grant.ended_by), grant.end_reason) if grant.ended_by else (_("The portal"), recalled(grant.end_reason))
+    return (str(grant.ended_by), grant.end_reason) if grant.ended_by else (_("the portal"), recalled(grant.end_reason))
 
 
 def of_request(request: AccessRequest, now: datetime, left: Sequence[Step] = (), why: str = "", *, is_orphan: bool = False) -> Standing:

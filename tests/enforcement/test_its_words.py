@@ -8,6 +8,7 @@ from django.utils import translation
 
 from enforcement import its_words, transport
 from enforcement.models import Alarm, Drift, Enforcement, PepStatus, Receipt
+from enrollment import audit
 from enrollment.models import AuditCheck
 from enrollment.sentences import SEVERAL, recalled, say, spoken
 from tests.factories import NOW
@@ -105,9 +106,11 @@ def test_people_read_in_german_why_their_access_is_not_in_force(client, alice, p
 def test_the_check_of_the_log_says_in_german_what_it_found(in_german):
     problems = ["Event 4, which a witness saw, is missing.", "The head of the chain does not match the last event."]
     warnings = [f"pep-1 could not be asked what it saw of the log: {NO_ROUTE}"]
-    AuditCheck.objects.create(at=NOW, by="dave", seq=3, hash="", witnesses=1, problems=problems, warnings=warnings)
+    AuditCheck.objects.create(at=NOW, by=audit.SYSTEM, seq=3, hash="", witnesses=1, problems=problems, warnings=warnings)
     page = "\n".join(in_german("/admin/"))
     assert "Ereignis 4, das ein Zeuge gesehen hat, fehlt." in page
+    assert "pep-1 konnte nicht gefragt werden" in page
+    assert "Gefunden durch das System" in page
 
 
 def test_what_is_kept_is_english_and_what_is_old_is_read_as_it_was(db, pep):

@@ -81,3 +81,10 @@ def test_what_runs_or_waits_comes_before_what_is_over(as_alice, ask, bob, now):
     lifecycle.approve(later, reviewer=bob, now=now)
     ask("waits2", 25)
     assert list(cards(as_alice)) == ["Runs", "Later", "Waits2", "Waits", "No"]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Ended by the portal at"), ("de", "Beendet durch das Portal")])
+def test_what_the_portal_itself_ended_is_said_in_a_sentence(client, ask, alice, bob, now, language, words):
+    lifecycle.revoke(lifecycle.approve(ask("One", 11), reviewer=bob, now=now), actor=None, reason="", now=now)
+    client.force_login(alice)
+    assert words in client.get("/", headers={"accept-language": language}).text
