@@ -83,7 +83,8 @@ class Standing:
     def gist(self) -> str:
         """Return what an open page compares: it shows all anew once this is another."""
         held = (str(each.device.pk) for each in self.held)
-        return " ".join((self.kind, *self.missing, *self.errors, *held, str(self.ends_at or "")))
+        moments = (self.since, self.ends_at, self.pauses_at, *(place.since for place in self.places))
+        return " ".join((self.kind, *self.missing, *self.errors, *held, str(self.goes_on_as or ""), *(str(each or "") for each in moments)))
 
 
 def with_standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:

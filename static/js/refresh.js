@@ -19,6 +19,7 @@ async function look() {
   if (!fresh || answer.status !== 200) return missed({ why: "gone" });
   if (fresh.dataset.state !== live().dataset.state) {
     live().replaceWith(document.adoptNode(fresh));
+    for (const said of document.querySelectorAll("[data-said]")) said.remove(); // it was about what stood here before
     document.dispatchEvent(new Event("lychgate:changed"));
   }
   return heard(answer.page, pause());

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from enrollment import lifecycle
-from enrollment.models import AccessRequest, User
+from enrollment.models import AccessRequest, Device, User
 from tests import factories
 from tests.e2e import estate
 from tests.e2e.looks import check_looks
@@ -59,3 +59,36 @@ def test_the_way_of_a_request_from_asking_to_confirmed_gone(person, company):
     page.get_by_role("button", name="Ask again").wait_for()
     page.goto("/requests/")
     check_looks(page, "requests")
+
+
+def test_an_open_page_takes_back_what_is_not_so_any_more(person, company):
+    """The browser's own clock is moved on, so that nobody waits for the next look."""
+    now = timezone.now()
+    person("bob").context.close()
+    page = person("alice")
+    alice, bob = (User.objects.get(subject=f"demo-{name}") for name in ("alice", "bob"))
+    number = 150 + Device.objects.count()
+    resource = factories.a_resource(f"cut-{number}", pep=company, number=number, now=now)
+    factories.a_device(alice, f"Cut laptop {number}", now=now)
+    page.clock.install()
+    page.goto(f"/resources/{resource.slug}/request/")
+    page.get_by_label(f"Cut laptop {number}").check()
+    page.get_by_label("Reason").fill("Look at it while it goes")
+    page.get_by_role("button", name="Send the request").click()
+    said = page.get_by_text(f"You have asked for {resource.name}.")
+    said.wait_for()
+
+    grant = lifecycle.approve(AccessRequest.objects.get(resource=resource), reviewer=bob, now=timezone.now())
+    estate.put_in_force(grant, company)
+    page.clock.fast_forward(6_000)
+    page.get_by_text("In force on pep-1 since").wait_for()
+    assert said.count() == 0
+    home = page.context.new_page()
+    home.clock.install()
+    home.goto("/")
+    lifecycle.revoke(grant, actor=bob, reason="That is enough.", now=timezone.now())
+    for each in (page, home):
+        each.bring_to_front()
+        each.clock.fast_forward(16_000)
+        each.get_by_text("That is enough.").first.wait_for()
+    assert page.get_by_text("In force on pep-1 since").count() == 0

@@ -88,3 +88,29 @@ def test_what_the_portal_itself_ended_is_said_in_a_sentence(client, ask, alice, 
     lifecycle.revoke(lifecycle.approve(ask("One", 11), reviewer=bob, now=now), actor=None, reason="", now=now)
     client.force_login(alice)
     assert words in client.get("/", headers={"accept-language": language}).text
+
+
+def test_an_open_page_looks_again_while_others_can_change_what_it_says_and_shows_what_they_did(as_alice, ask, alice, bob, laptop, pep, now):
+    asked = ask("one", 21)
+    pages = [reverse("home"), reverse("request", args=[asked.pk])]
+    found = [live(as_alice, pages)]
+    grant = lifecycle.approve(asked, reviewer=bob, now=now)
+    Enforcement.objects.create(grant=grant, device=laptop, pep=pep, state="in_force", wanted_at=now, in_force_at=now, until=grant.ends_at)
+    found.append(live(as_alice, pages))
+    factories.a_grant(alice, asked.resource, [laptop], reviewer=bob, extends=grant, now=now)
+    found.append(live(as_alice, pages))
+    lifecycle.suspend_device(laptop, actor=None, reason="", now=now)
+    found.append(live(as_alice, pages))
+    Enforcement.objects.update(state="gone", gone_at=now)
+    found.append(live(as_alice, pages))
+    lifecycle.revoke(grant, actor=bob, reason="over", now=now)
+    found.append(live(as_alice, pages))
+    for page in range(len(pages)):
+        assert [each[page][0] for each in found] == ["5", "15", "15", ("3", "2")[page], "15", ""]
+        assert len({each[page][1] for each in found}) == len(found)
+
+
+def live(client, pages):
+    """Return of each page in how many seconds it looks again, and what it compares then."""
+    marks = [re.search(r'id="live" data-state="([^"]*)" (?:data-refresh="(\d+)")?', client.get(page).text) for page in pages]
+    return [(mark[2] or "", mark[1]) for mark in marks]
