@@ -50,12 +50,12 @@ def request_new(request: SignedIn, slug: str) -> HttpResponse:
     extends = _to_extend(request, resource, now)
     form = RequestForm(
         request.POST or step_up.kept(request),
-        devices=request.user.devices.usable(),
+        devices=extends.devices.usable() if extends else request.user.devices.usable(),
         longest=terms.asking.most_seconds or 1,
         now=now,
         begins_by_itself=extends.ends_at if extends else None,
         usual=extends.request.seconds if extends else USUAL,
-        initial=_again(extends) if extends else {"devices": usual_devices(request.user)},
+        initial=_again(extends) if extends else {"devices": _without_it(request.user, resource, now)},
     )
     form.ask_for_ticket(terms.asking.ticket_shapes)
     if request.method == "POST" and form.is_valid():
@@ -95,6 +95,16 @@ def terms_of(user: User, resources: list[Resource], now: datetime) -> dict[int, 
         )
         for resource in resources
     }
+
+
+def _without_it(user: User, resource: Resource, now: datetime) -> list[int]:
+    """Return what to tick beforehand where some of one's devices have it already: those that do not."""
+    having = set(user.grants.live(now).filter(resource=resource).values_list("devices", flat=True))
+    usual = usual_devices(user)
+    if not having:
+        return usual
+    others = list(user.devices.usable().exclude(pk__in=having).values_list("pk", flat=True))
+    return [pk for pk in usual if pk not in having] or (others if len(others) == 1 else [])
 
 
 def usual_devices(user: User) -> list[int]:

@@ -30,6 +30,8 @@ class Offer:
     terms: Terms
     live: Grant | None  # the one that ends last
     until: datetime | None  # when access ends, with what goes on where that ends
+    having: str  # the devices that have it now
+    is_for_more: bool  # I have other devices, which do not
     pending: AccessRequest | None
     waits_for: str  # those who must answer
     emergency: Emergency
@@ -66,10 +68,12 @@ def resources(request: SignedIn) -> HttpResponse:
 
 
 def _offers(user: User, page: list[Resource], ticked: frozenset[int], now: datetime) -> list[Offer]:
-    live = {
-        grant.resource_id: grant
-        for grant in user.grants.live(now).filter(resource__in=page).order_by("ends_at").prefetch_related("devices")
-    }
+    running = list(user.grants.live(now).filter(resource__in=page).order_by("ends_at").prefetch_related("devices"))
+    live = {grant.resource_id: grant for grant in running}
+    having: dict[int, dict[int, str]] = {}
+    for grant in running:
+        having.setdefault(grant.resource_id, {}).update({device.pk: device.name for device in grant.devices.all()})
+    usable = set(user.devices.usable().values_list("pk", flat=True)) if running else set()
     until = {pk: chain[-1].ends_at for pk, chain in facts.onward(live.values()).items() if chain}
     open_requests = user.access_requests.filter(state=AccessRequest.State.PENDING, answer_by__gt=now, resource__in=page)
     pending = {asked.resource_id: asked for asked in open_requests.select_related("resource")}
@@ -82,6 +86,8 @@ def _offers(user: User, page: list[Resource], ticked: frozenset[int], now: datet
             terms[each.pk],
             mine := live.get(each.pk),
             until.get(mine.pk, mine.ends_at) if mine else None,
+            ", ".join(sorted(having.get(each.pk, {}).values())),
+            bool(mine and usable - having[each.pk].keys()),
             asked := pending.get(each.pk),
             those(left[asked.pk]) if asked else "",
             at_once[each.pk],
