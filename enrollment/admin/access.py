@@ -159,7 +159,7 @@ class AccessRequestAdmin(Shared, ExportAdmin, VerbAdmin):
 
     @admin.display(description=_("waiting"), ordering="created_at")
     def waits(self, asked: AccessRequest) -> str:
-        times = {"since": f"{asked.created_at:%Y-%m-%d %H:%M}", "by": f"{asked.answer_by:%Y-%m-%d %H:%M}"}
+        times = {"since": f"{asked.created_at:%Y-%m-%d %H:%M} UTC", "by": f"{asked.answer_by:%Y-%m-%d %H:%M}"}
         return gettext("since %(since)s, answer by %(by)s UTC") % times
 
     @admin.display(description=_("answer"))

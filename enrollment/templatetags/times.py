@@ -45,7 +45,7 @@ def when(instant: datetime | None, how: str = "") -> SafeString:
     if not instant:
         return SafeString("")
     utc = instant.astimezone(UTC)
-    words = date_format(utc, "DATETIME_FORMAT") + (f"{utc::%S}" if how == "seconds" else "")
+    words = date_format(utc, "SHORT_DATETIME_FORMAT") + (f"{utc::%S}" if how == "seconds" else "")
     return format_html('<time datetime="{}" data-local="{}">{} UTC</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", how, words)
 
 
