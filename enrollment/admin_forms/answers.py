@@ -8,14 +8,15 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.admin_forms.fields import DurationField, IdsField, prints_or_breaks
+from enrollment.forms.fields import PlainField
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 
-def _words(label: StrPromise, help_text: StrPromise, *, required: StrPromise | None = None) -> forms.CharField:
+def _words(label: StrPromise, help_text: StrPromise, *, required: StrPromise | None = None) -> PlainField:
     """Make a field for words about a decision; `required` is what to say where there are none."""
-    return forms.CharField(
+    return PlainField(
         label=label,
         help_text=help_text,
         required=required is not None,

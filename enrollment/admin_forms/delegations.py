@@ -9,7 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.admin_forms.fields import DurationField
+from enrollment.admin_forms.fields import DurationField, prints_or_breaks
+from enrollment.forms.fields import PlainField
 from enrollment.models import User
 from enrollment.policy import FURTHEST_START, LONGEST_DELEGATION
 
@@ -43,9 +44,10 @@ class DelegationForm(forms.Form):
         help_text=_("Leave it empty to begin at once."),
     )
     lasts = DurationField(label=_("For how long"), help_text=_("Such as 5 d or 2 w; 90 d at most. You can end it earlier."))
-    reason = forms.CharField(
+    reason = PlainField(
         label=_("Reason"),
         max_length=1000,
+        validators=[prints_or_breaks],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Whoever stands in reads this. It is kept in the history."),
         error_messages={"required": _("Say why: it is kept in the history.")},

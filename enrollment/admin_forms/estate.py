@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import keys, ssh_keys, targets
-from enrollment.admin_forms.fields import DurationField, prints, prints_or_breaks
+from enrollment.admin_forms.fields import DurationField, PortField, prints, prints_or_breaks
 from enrollment.lifecycle.device_keys import is_private_half
 from enrollment.lifecycle.sound import ENDPOINT, is_an_endpoint, is_taken, leading_to, leads_there
 from enrollment.models import DeviceKey, Pep, Placement, Resource, ResourcePort
@@ -69,6 +69,7 @@ class PepForm(PepModelForm):
             *("name", "endpoint_host", "endpoint_port", "public_key", "prefix_v4", "prefix_v6", "lease_seconds"),
             *("ssh_host", "ssh_port", "ssh_host_key", "is_enabled"),
         ]
+        field_classes = {"endpoint_port": PortField, "ssh_port": PortField}
         help_texts = {
             "name": _("Fixed once saved: the gateway knows itself by it. a-z, 0-9 and -."),
             "public_key": _("What the script of bootstrap_pep prints on the gateway. Empty until then."),
@@ -159,22 +160,16 @@ class ResourceForm(ResourceModelForm):
 class PortForm(PortModelForm):
     """One port, or a range of them."""
 
-    first = forms.CharField(label=_("Port"), max_length=5, widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 6}))
-    last = forms.CharField(
-        label=_("To port"), max_length=5, required=False, widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 6})
-    )
+    first = PortField(label=_("Port"))
+    last = PortField(label=_("To port"), required=False)
 
     class Meta:
         model = ResourcePort
         fields = ["protocol", "first", "last"]
         error_messages = {"protocol": {"invalid_choice": _("Choose TCP or UDP.")}}
 
-    def clean_first(self) -> int:
-        return _port(self.cleaned_data["first"])
-
     def clean_last(self) -> int | None:
-        text = self.cleaned_data["last"]
-        last = _port(text) if text else self.cleaned_data.get("first")
+        last: int | None = self.cleaned_data["last"] or self.cleaned_data.get("first")
         if last and last < self.cleaned_data.get("first", 0):
             raise ValidationError(_("The range runs backwards."))
         return last
@@ -256,9 +251,3 @@ def _host(host: str) -> str:
     if not all(0 < len(label) <= LONGEST_LABEL and label.strip("-") == label for label in host.split(".")):
         raise ValidationError(_("This is not a host name."))
     return host.lower()
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):  # noqa: PLR2004 - what a port is
-        raise ValidationError(_("A port is a whole number from 1 to 65535."))
-    return int(text)

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.durations import BadDuration, exact, parse
+from enrollment.forms.fields import RowsField
 from enrollment.texts import is_plain
 
 MOST_IDS = 2000
@@ -34,6 +35,37 @@ class DurationField(forms.CharField):
 
     def has_changed(self, initial: object, data: object) -> bool:
         return bool(super().has_changed(self.prepare_value(initial), data))
+
+
+class Boxes(forms.BoundField):
+    """Boxes that are described by what is wrong with them: the admin's own pages join the two for other fields alone."""
+
+    def build_widget_attrs(self, attrs: dict[str, Any], widget: forms.Widget | None = None) -> dict[str, Any]:
+        joined = {"aria-describedby": f"{self.auto_id}_error"} if self.errors else {}
+        return {**joined, **super().build_widget_attrs(attrs, widget)}
+
+
+class GroupsField(RowsField):
+    """Groups to tick."""
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        return Boxes(form, self, field_name)
+
+
+class PortField(forms.IntegerField):
+    """A port; whatever is none is answered with what one is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        size = {"inputmode": "numeric", "size": 6, "maxlength": 5}
+        super().__init__(**{"widget": forms.TextInput(attrs=size), **kwargs})
+
+    def to_python(self, value: object) -> int | None:
+        text = str(value).strip() if value not in self.empty_values else ""
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= 65535):  # noqa: PLR2004 - what a port is
+            raise ValidationError(_("A port is a whole number from 1 to 65535."))
+        return int(text)
 
 
 class IdsField(forms.CharField):

@@ -10,8 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import tickets
-from enrollment.admin_forms.fields import DurationField, prints
-from enrollment.forms.fields import RowsField
+from enrollment.admin_forms.fields import DurationField, GroupsField, prints
 from enrollment.lifecycle.sound import is_taken
 from enrollment.models import AccessPolicy
 from enrollment.texts import tidied
@@ -50,7 +49,7 @@ class PolicyForm(PolicyModelForm):
     need_2 = forms.IntegerField(label=_("How many of them"), min_value=1, max_value=20, required=False)
     group_3 = forms.ModelChoiceField(label=_("And last"), queryset=Group.objects.order_by("name"), required=False)
     need_3 = forms.IntegerField(label=_("How many of them"), min_value=1, max_value=20, required=False)
-    requesters = RowsField(
+    requesters = GroupsField(
         label=_("Who may ask"),
         queryset=Group.objects.order_by("name"),
         required=False,
@@ -94,7 +93,7 @@ class PolicyForm(PolicyModelForm):
             " Such as 30 min. Empty: there is none."
         ),
     )
-    break_glass_by = forms.ModelMultipleChoiceField(
+    break_glass_by = GroupsField(
         label=_("Who may take emergency access"),
         queryset=Group.objects.order_by("name"),
         required=False,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment import tickets
 from enrollment.durations import offered
-from enrollment.forms.fields import RowsField, offer_rows, plain_line, plain_text
+from enrollment.forms.fields import NOT_OFFERED, PlainField, RowsField, offer_rows, plain_text, plain_ticket
 from enrollment.lifecycle import words
 from enrollment.models import Device, Resource
 from enrollment.policy import FURTHEST_START
@@ -22,7 +22,7 @@ CUSTOM = "custom"
 NOW, LATER = "now", "later"
 USUAL = 3600  # seconds
 NOT_YOURS = _("Choose from your own devices.")
-NOT_OFFERED = _("Choose from what can be asked for now.")
+NOT_NOW = _("Choose from what can be asked for now.")
 
 
 class RequestForm(forms.Form):
@@ -47,6 +47,7 @@ class RequestForm(forms.Form):
         choices=[(NOW, _("As soon as it is approved")), (LATER, _("Later"))],
         initial=NOW,
         widget=forms.RadioSelect,
+        error_messages={"invalid_choice": NOT_OFFERED},
     )
     starts_at = forms.DateTimeField(
         label=_("Not before"),
@@ -54,7 +55,7 @@ class RequestForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("It begins then, or with the approval if that comes later."),
     )
-    reason = forms.CharField(
+    reason = PlainField(
         label=_("Reason"),
         max_length=words.TEXT_LENGTH,
         validators=[plain_text],
@@ -62,11 +63,11 @@ class RequestForm(forms.Form):
         help_text=_("Whoever answers reads this. It is kept in the history."),
         error_messages={"required": _("Say why you need it: somebody has to decide on it.")},
     )
-    ticket = forms.CharField(
+    ticket = PlainField(
         label=_("Ticket (optional)"),
         required=False,
         max_length=words.TICKET_LENGTH,
-        validators=[plain_line],
+        validators=[plain_ticket],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -177,7 +178,7 @@ class BundleForm(RequestForm):
 
     resource = RowsField(
         queryset=Resource.objects.none(),
-        error_messages={"required": _("Choose at least one resource."), "invalid_choice": NOT_OFFERED, "invalid_pk_value": NOT_OFFERED},
+        error_messages={"required": _("Choose at least one resource."), "invalid_choice": NOT_NOW, "invalid_pk_value": NOT_NOW},
     )
 
     def __init__(self, *args: Any, resources: QuerySet[Resource], **kwargs: Any) -> None:

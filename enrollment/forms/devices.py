@@ -8,7 +8,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from enrollment import keys
-from enrollment.forms.fields import tidy_name
+from enrollment.forms.fields import NOT_OFFERED, PlainField, tidy_name
 from enrollment.lifecycle import words
 from enrollment.models import Device
 
@@ -31,7 +31,13 @@ class NeverEchoed(forms.TextInput):
 class KeyForm(forms.Form):
     """The way a key is made and, unless the server makes it, the public half."""
 
-    way = forms.ChoiceField(label=_("Where is the key made?"), choices=Way, widget=forms.RadioSelect, initial=Way.BROWSER)
+    way = forms.ChoiceField(
+        label=_("Where is the key made?"),
+        choices=Way,
+        widget=forms.RadioSelect,
+        initial=Way.BROWSER,
+        error_messages={"invalid_choice": NOT_OFFERED},
+    )
     public_key = forms.CharField(
         label=_("Public key"),
         required=False,
@@ -69,7 +75,7 @@ class KeyForm(forms.Form):
 class NameForm(forms.Form):
     """What a device is called."""
 
-    name = forms.CharField(
+    name = PlainField(
         label=_("Name"),
         max_length=words.NAME_LENGTH,
         validators=[tidy_name],
@@ -81,5 +87,7 @@ class NameForm(forms.Form):
 class EnrolForm(NameForm, KeyForm):
     """A new device. Whose it is, its addresses and its state are not asked: the verb decides them."""
 
-    kind = forms.ChoiceField(label=_("What is it?"), choices=Device.Kind, initial=Device.Kind.LAPTOP)
+    kind = forms.ChoiceField(
+        label=_("What is it?"), choices=Device.Kind, initial=Device.Kind.LAPTOP, error_messages={"invalid_choice": NOT_OFFERED}
+    )
     field_order = ("name", "kind", "way", "public_key", "is_public", "once")

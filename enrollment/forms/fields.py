@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from enrollment.lifecycle import Refused, words
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 else:
     MultipleField = forms.ModelMultipleChoiceField
 
+NOT_OFFERED = _("Choose one of these.")
 LONGEST_NUMBER = 18  # digits that a column of row numbers always holds
+
+
+class PlainField(forms.CharField):
+    """A text of which one thing at a time is said to be wrong, in the verb's own words where it has any."""
+
+    def run_validators(self, value: Any) -> None:  # noqa: ANN401 - as Django's
+        for check in self.validators if value not in self.empty_values else ():
+            check(value)
 
 
 class RowsField(MultipleField):
@@ -55,9 +65,9 @@ def plain_text(text: str) -> None:
     _as_the_verb(words.clean_text, text, "text")
 
 
-def plain_line(text: str) -> None:
-    """Likewise a text of one line."""
-    _as_the_verb(words.clean_line, text, "text", longest=words.TEXT_LENGTH)
+def plain_ticket(text: str) -> None:
+    """Likewise a ticket."""
+    _as_the_verb(words.clean_line, text, "ticket", longest=words.TICKET_LENGTH)
 
 
 def _as_the_verb(check: Callable[..., str], *args: Any, **kwargs: Any) -> None:

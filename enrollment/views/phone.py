@@ -67,7 +67,8 @@ def _arrive(request: HttpRequest, now: datetime) -> HttpResponse:
         request.session[KNOWN] = {"link": found.pk, "key": ""}
     found = _known(request, now)
     if found is None or found.state != State.OPEN:
-        return _of_no_use(request)
+        is_empty = found is None and "token" in request.POST and "scanned" not in request.POST
+        return _mistyped(request, "") if is_empty else _of_no_use(request)
     if not isinstance(request.user, User):
         return redirect("phone")
     try:

@@ -85,7 +85,7 @@ def test_when_nobody_can_approve_it_is_said_instead_of_the_form(as_alice, filesh
         ({"begins": "later", "starts_at": "2001-01-01T09:00"}, "starts_at", "The start has passed"),
         ({"begins": "later", "starts_at": "9999-12-31T23:59"}, "starts_at", "too far away"),
         ({"begins": "later", "starts_at": "noon"}, "starts_at", "valid date/time"),
-        ({"begins": "never"}, "begins", "valid choice"),
+        ({"begins": "never"}, "begins", "Choose one of these."),
         ({"reason": ""}, "reason", "Say why"),
         ({"reason": "a" * 1001}, "reason", "1000"),
         ({"ticket": "a" * 81}, "ticket", "80"),

@@ -40,6 +40,11 @@ TYPED = {
     "prefix_v6": "fd89:0:0:90::/64",
     "first": "8443",
     "target_v4": "192.168.89.77",
+    "target_v6": "fd00:89::77",
+    "delegate": "alice@example.com",
+    "lasts": "2 d",
+    "break_glass_longest": "30 min",
+    "session_length": "12 h",
 }
 LATER = {"starts_at": timedelta(hours=1), "ends_at": timedelta(hours=2)}  # from now, where a form asks for an instant
 MODELS = ("enrollment", "enforcement", "auth")
@@ -161,19 +166,21 @@ class Reader(HTMLParser):
                 self.forms[-1].sent.appendlist(self.select, given.get("value") or "")
 
 
-def forms_of(response, page):
-    """Return the forms of a page that are sent by POST."""
+def forms_of(response, page, method="post"):
+    """Return the forms of a page that are sent by POST, or those that are not."""
     if response.status_code not in {200, 409, 422} or "html" not in response.get("Content-Type", ""):
         return []
     reader = Reader(page)
     reader.feed(response.content.decode())
-    return [form for form in reader.forms if form.method == "post"]
+    return [form for form in reader.forms if form.method == method]
 
 
 def every_form(browser, pages):
     """Yield every form that these pages show to somebody, confirm pages behind the actions of lists too."""
     for page in pages:
-        for form in forms_of(browser.get(page), page):
+        answer = browser.get(page)
+        yield from forms_of(answer, page, "get")
+        for form in forms_of(answer, page):
             rows = form.options.get("_selected_action", ())
             if "action" not in form.options:
                 yield form

@@ -8,15 +8,18 @@ from collections import Counter
 
 import pytest
 from django.db import transaction
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import resolve
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from enforcement.models import PepStatus
 from enrollment import clock, lifecycle
 from enrollment.models import Resource
 from tests import factories
+from tests.enrollment.test_break_glass import TERMS
+from tests.portal.bad_inputs import ALLOWED, fields_of
 from tests.portal.forms import Form, Tried, every_form, last_part, rows
 from tests.portal.test_url_matrix import REFUSED, ROUTES, SEVEN, an_approver_of_that, filled_in, in_a_word, may_send, number_things
 
@@ -48,7 +51,9 @@ class Site:
         before = rows()
         shown = [(name, form) for name, browser in self.browsers.items() for form in every_form(browser, pages)]
         self.looked_at = before, rows()
-        self.forms = list({self.key(name, form): (name, form) for name, form in shown if not HARMLESS.search(form.action)}.values())
+        each_once = {self.key(name, form): (name, form) for name, form in shown if not HARMLESS.search(form.action)}.values()
+        self.forms = [(name, form) for name, form in each_once if form.method == "post"]
+        self.questions = [(name, form) for name, form in each_once if form.method == "get"]
         self.before = rows()
 
     def more_of(self, alice, fileshare):
@@ -57,14 +62,38 @@ class Site:
         lost, waiting = (factories.a_device(alice, name, now=now) for name in ("lost", "put away"))
         lifecycle.report_lost(lost, actor=alice, reason="on a train", now=now)
         lifecycle.suspend_device(waiting, actor=alice, reason="for the holidays", now=now)
-        live = alice.grants.get().request_id
+        live = alice.grants.get()
         printers, scanners = Resource.objects.get(slug="printers"), factories.a_resource("scanners", pep=self.pep, number=31)
         places = [f"/devices/{each.pk}/{page}" for each in (lost, waiting) for page in ("", "key/")]
-        bundle = f"/requests/new/?resource={scanners.pk}&resource={printers.pk}"
-        return [*places, f"/requests/{live}/", "/resources/printers/request/", bundle]
+        places += [f"/requests/{live.request_id}/", "/resources/printers/request/", f"/resources/wiki/request/?extends={live.pk}"]
+        return [
+            *places,
+            f"/requests/new/?resource={scanners.pk}&resource={printers.pk}",
+            *self.urgent(now),
+            *self.in_the_admin(waiting, now),
+        ]
+
+    def urgent(self, now):
+        """Emergency access: to take, and what somebody took and waits for its review."""
+        servers = factories.a_resource("servers", pep=self.pep, policy=factories.a_policy("servers", **TERMS), number=32)
+        henry = factories.a_person("henry")
+        taken = factories.an_emergency(henry, servers, [factories.a_device(henry, now=now)], now=now)
+        return [
+            "/resources/servers/emergency/",
+            *(f"/admin/enrollment/grant/{taken.pk}/{verb}/" for verb in ("justified", "not_justified")),
+        ]
+
+    def in_the_admin(self, waiting, now):
+        """What is only done to what is not as usual: let in, let in again, reach no more."""
+        with override_settings(ENROLMENT_NEEDS_APPROVAL=True):
+            new = factories.a_device(self.people["alice"], "new", now=now)
+        pep = factories.a_pep(2)
+        PepStatus.objects.update_or_create(pep=pep, defaults={"busy_until": now, "due_at": now, "lock": PepStatus.Lock.LOST})
+        places = [f"/admin/enrollment/device/{new.pk}/refuse/", f"/admin/enrollment/device/{waiting.pk}/resume/"]
+        return [*places, f"/admin/enforcement/pepstatus/{pep.pk}/leave_open/"]
 
     def signed_in(self, person):
-        browser = Client()
+        browser = Client(raise_request_exception=False)  # an error of ours is an answer of 500, with where it came from in the log
         browser.force_login(person)
         return browser
 
@@ -161,6 +190,21 @@ def test_a_form_that_somebody_else_is_shown_does_nothing_and_is_refused_as_the_t
 def test_looking_at_every_page_as_everybody_changes_no_row(site):
     before, after = site.looked_at
     assert before == after
+
+
+def test_whatever_is_wrong_in_a_field_is_said_at_it_in_both_languages_and_nothing_is_written(site, plain):
+    did_first = sorted(plain, key=lambda each: each[2].rows in (site.before, None))
+    fields = fields_of(site, [*((name, form) for name, form, _tried in did_first), *site.questions])
+    faults = {str(each): found for each in fields if (found := each.faults(site.before))}
+    assert faults == {}
+    assert len(fields) > 100
+
+
+def test_texts_that_nobody_should_mind_are_kept_as_they_are_and_shown_as_text(site, plain):
+    did = [(name, form) for name, form, tried in plain if tried.rows not in (site.before, None) and "ids" not in form.sent]
+    texts = [(each, text) for each in fields_of(site, did) for text in ALLOWED.get(each.kind, ())]
+    assert [(str(each), text) for each, text in texts if not each.keeps(text, site.before)] == []
+    assert len(texts) > 60
 
 
 NASTY = [
