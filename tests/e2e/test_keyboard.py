@@ -67,6 +67,8 @@ def test_by_keys_alone_one_signs_in_enrols_and_asks_and_sees_where_one_is(press,
     page.keyboard.type("Typing machine")
     press("Enter", page.get_by_role("button", name="Enrol", exact=True))
     page.get_by_role("heading", name="Typing machine is enrolled").wait_for()
+    with page.expect_download():
+        press("Space", page.get_by_role("button", name="Download"))
     press("Enter", page.get_by_role("button", name="Next"))
 
     go_to(page, page.get_by_role("searchbox"))
