@@ -114,7 +114,7 @@ def tell_nobody_need_answer(request: AccessRequest, what: Sentence, *, actor: Us
     """Tell those who were asked, and have not answered, that somebody did; whoever has no mail about it yet is not asked any more."""
     asked = NoticeItem.objects.filter(request=request, notice__event__in=ASKS)
     # Locked, so that whoever sends one at this moment either has sent it, or reads what is left to ask.
-    fresh = Notice.objects.select_for_update().filter(pk__in=asked.values("notice"), sent_at=None, tries=0)
+    fresh = Notice.objects.select_for_update(no_key=True).filter(pk__in=asked.values("notice"), sent_at=None, tries=0)
     mailed_never = list(fresh.values_list("pk", flat=True))
     asked.filter(notice__in=mailed_never).delete()
     Notice.objects.filter(pk__in=mailed_never, items=None).delete()
@@ -134,7 +134,7 @@ def _tell_settled(request: AccessRequest, people: QuerySet[User], done: Sentence
         write(people, Words(subject, joined([done, rest]), "", link, SETTLED, thread))
         return
     item, subject = _item(request, done), say("Nothing left to answer: {user}, {resource}", user=request.requester, resource=NAMES)
-    waiting = Notice.objects.select_for_update().filter(thread=thread, event=SETTLED, person__in=people, sent_at=None, tries=0)
+    waiting = Notice.objects.select_for_update(no_key=True).filter(thread=thread, event=SETTLED, person__in=people, sent_at=None, tries=0)
     joins = {notice.person_id: notice for notice in waiting}
     NoticeItem.objects.bulk_create([item.of(notice) for notice in joins.values()])
     words = Words(subject, rest, "", ANSWERS, SETTLED, thread, items=(item,), rest=A_MOMENT)

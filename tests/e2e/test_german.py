@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.utils import timezone
 
 from enrollment import lifecycle
@@ -9,6 +10,13 @@ from enrollment.models import User
 from tests import factories
 from tests.e2e import estate
 from tests.e2e.looks import check_looks
+
+
+@pytest.fixture(autouse=True)
+def _english_again(world):
+    """What somebody chose goes with them to every other browser: not to the tests that come after."""
+    yield
+    User.objects.filter(subject="demo-erin").update(language="", chose_language=False)
 
 
 def test_the_pages_in_german_have_room_for_its_words_and_name_the_zone(person, world):

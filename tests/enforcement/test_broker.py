@@ -178,7 +178,7 @@ def test_a_broker_that_restarts_again_and_again_under_load_costs_seconds_and_no_
             grant = granted(1000 + number)
             site.start_broker()
             wait_for("in_force", grant, BACK)
-        short = granted(15, device=phone)
+        short = granted(20, device=phone)
         wait_for("in_force", short)
         assert site.gateway.admitted() > BOTH
         site.stop("broker")

@@ -51,7 +51,7 @@ def traffic(gate, pep):
     knockers = [Knocker(gate, "phone", [*own, *SHUT, *doors(*FILESHARE_AT), *doors(*LAPTOP)]), Knocker(gate, "laptop", SHUT)]
     yield streams
     counts = [knocker.stop() for knocker in knockers]
-    assert min(map(min, counts)) > 5, counts
+    assert min(map(min, counts)) > 2, counts  # knocks: few fit beside a short pass on a busy machine
 
 
 def pairs(*documents):
