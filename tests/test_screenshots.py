@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.screenshots import looks
 from tests.screenshots.moments import MOMENTS
 from tests.screenshots.pages import Page, all_pages
 from tests.screenshots.words import document, purpose
@@ -24,6 +25,12 @@ def wanted():
 def test_every_page_of_the_portal_has_its_pictures_and_no_picture_is_of_a_page_that_is_gone():
     assert len(all_pages()) > 75
     assert pictures() == wanted(), ANEW
+
+
+def test_the_pictures_were_taken_of_pages_that_look_as_they_do_now():
+    assert looks.KEPT.read_text(encoding="utf-8").strip() == looks.digest(), (
+        "templates or styles changed since: run make screenshots, for all pages"
+    )
 
 
 def test_the_document_shows_every_page_with_who_sees_it_and_what_for():

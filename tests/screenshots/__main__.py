@@ -14,6 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from portal.demo.people import CHROMIUM, FLAGS
 from tests.e2e.site import ROOT, Site
+from tests.screenshots import looks
 
 PICTURES, DOCUMENT = ROOT / "docs/screenshots", ROOT / "docs/pages.md"
 
@@ -56,6 +57,8 @@ def take(browser, url, wanted):
         if left.name.split(".")[0] not in names:
             left.unlink()
     DOCUMENT.write_text(shown, encoding="utf-8")
+    if anew == names:
+        looks.KEPT.write_text(f"{looks.digest()}\n", encoding="utf-8")
     sys.stdout.write(f"Pictures of {len(anew)} of {len(names)} pages were taken; docs/pages.md shows all.\n")
 
 
