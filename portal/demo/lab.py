@@ -26,6 +26,7 @@ from portal.demo.netns import Keys, Lab, Route, make_keys, unique_interface
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 PEP_PORT = 51820
 PEP_V4, PEP_V6 = "198.51.100.1", "2001:db8:51::1"
+PEP_LAN_V4, PEP_LAN_V6 = "192.168.89.1", "2001:db8:89::1"
 LAN_V4, LAN_V6 = "192.168.89.10", "2001:db8:89::10"
 OWN_V4, OWN_V6 = "10.89.65.1", "fd89:0:0:1::1"
 PREFIX_V4, PREFIX_V6 = "10.89.65.0/24", "fd89:0:0:1::/64"
@@ -120,7 +121,7 @@ def _build(lab: Lab, folder: Path) -> Bench:
     lab.add_host("lan")
     lab.add_bridge("pep", "wan0", [f"{PEP_V4}/24", f"{PEP_V6}/64"])
     lab.wire("lan", "eth0", [f"{LAN_V4}/24", f"{LAN_V6}/64"], to="pep", port="lan0")
-    lab.ip("pep", ["addr add 192.168.89.1/24 dev lan0", "addr add 2001:db8:89::1/64 dev lan0 nodad"])
+    lab.ip("pep", [f"addr add {PEP_LAN_V4}/24 dev lan0", f"addr add {PEP_LAN_V6}/64 dev lan0 nodad"])
     for host, number in HOSTS.items():
         lab.add_host(host)
         lab.plug(host, "eth0", [f"198.51.100.{number}/24", f"2001:db8:51::{number:x}/64"], to="pep", bridge="wan0")
@@ -155,7 +156,7 @@ def _write_agent_config(folder: Path, interface: str) -> Path:
         "device_pools": [POOL_V4, POOL_V6],
         "resource_prefixes": [PREFIX_V4, PREFIX_V6],
         "targets": [{"prefix": "192.168.89.0/24", "ports": lan}, {"prefix": "2001:db8:89::/64", "ports": lan}],
-        "forbidden_targets": ["169.254.0.0/16", "fe80::/10", "127.0.0.0/8", "::1/128"],
+        "forbidden_targets": ["169.254.0.0/16", "fe80::/10", "127.0.0.0/8", "::1/128", f"{PEP_LAN_V4}/32", f"{PEP_LAN_V6}/128"],
         "longest_seconds": 86400,
         "most_peers": 1000,
         "most_new_peers_an_hour": 1000,
