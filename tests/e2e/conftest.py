@@ -90,8 +90,8 @@ def visitor(site, browser: Browser, request):
 
 
 @pytest.fixture(scope="session")
-def sessions():
-    """Cookies of people who have signed in once in this run, so that only the first time takes the way by the provider."""
+def sessions(site):
+    """Cookies of people who have signed in once at this site, so that only the first time takes the way by the provider."""
     return {}
 
 

@@ -118,7 +118,8 @@ class Site:
 
     def _start_broker(self) -> None:
         (self.home / "broker").mkdir()
-        broker = ValkeyServer(data_dir=self.home / "broker", persist=True, unix_socket_path=self.socket, rdbcompression="no")
+        by_socket = {"port": 0, "unix_socket_path": self.socket}  # sites that start at once would take each other's port
+        broker = ValkeyServer(**by_socket, data_dir=self.home / "broker", persist=True, rdbcompression="no")
         broker.start()
         self.stack.callback(broker.stop)
 

@@ -12,8 +12,14 @@ from tests.node_provider import running_node_provider
 
 
 @pytest.fixture(params=["embedded", "independent"], scope="module")
-def site(request, site, tmp_path_factory):
-    if request.param == "embedded":
+def provider(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def site(provider, site, tmp_path_factory):
+    """The site of all tests, or another. It takes no parameter itself: pytest would start that of all tests anew for each."""
+    if provider == "embedded":
         yield site
     else:
         with Site(tmp_path_factory.mktemp("independent"), running_node_provider) as other:
