@@ -8,10 +8,10 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-from portal.demo.people import CHROMIUM, FLAGS
-from tests.e2e.looks import ARTIFACTS, watch
+from tests.e2e.chromium import Chromium
+from tests.e2e.looks import ARTIFACTS
 from tests.e2e.people import sign_in
 from tests.e2e.site import Site
 
@@ -58,8 +58,7 @@ def browser(breaches):
     # Playwright keeps a loop in this thread, and nothing of ours runs in it: neither here nor in the tests that follow in this process.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as driver:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        watch(chromium, breaches)
+        chromium = Chromium(driver, breaches)
         yield chromium
         chromium.close()
 
@@ -72,7 +71,7 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def visitor(site, browser: Browser, request):
+def visitor(site, browser, request):
     """Open a page for somebody who is not signed in: `visitor()`; keywords go to Playwright's new_context."""
     opened = []
 
@@ -86,7 +85,7 @@ def visitor(site, browser: Browser, request):
     for number, context in enumerate(opened):
         if any(request.node.stash.get(FAILED, [])) and context.pages:
             context.pages[0].screenshot(path=ARTIFACTS / f"failed-{request.node.name}-{number}.png", full_page=True)
-        context.close()
+        browser.close(context)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 WIDTHS = {"phone": 390, "desk": 1280}
@@ -44,16 +44,9 @@ def check_as_it_is(page: Page, name: str) -> None:
     assert found.violations_count == 0, f"{name}:\n{found.generate_report()}"
 
 
-def watch(browser: Browser, breaches: list[str]) -> None:
-    """Have every context that this browser opens from now on put each breach of the CSP into this list."""
-    open_context = browser.new_context
-
-    def watched(**options: object) -> BrowserContext:
-        context = open_context(**options)
-        context.expose_binding("lychgateBreach", lambda source, words: breaches.append(f"{source['page'].url}: {words}"))
-        context.add_init_script(
-            "addEventListener('securitypolicyviolation', (e) => lychgateBreach(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))"
-        )
-        return context
-
-    browser.new_context = watched
+def watch(context: BrowserContext, breaches: list[str]) -> None:
+    """Put each breach of the CSP on a page of this context into this list."""
+    context.expose_binding("lychgateBreach", lambda source, words: breaches.append(f"{source['page'].url}: {words}"))
+    context.add_init_script(
+        "addEventListener('securitypolicyviolation', (e) => lychgateBreach(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))"
+    )

@@ -28,7 +28,7 @@ def test_a_breach_of_the_csp_is_noticed_in_whatever_context(browser, site, breac
     seen = [*breaches]
     breaches.clear()
     assert page.evaluate("window.planted") is None
-    page.context.close()
+    browser.close(page.context)
     assert [f"{what}-src" in each and site.url in each for each in seen] == [True]
 
 

@@ -192,8 +192,7 @@ def kept(browser, site):
     created = dave.page.locator(".timeline time").first.get_attribute("datetime")
     bob.approve([asked], "")
     dave.wait_until(asked, "In force")
-    for context in contexts:
-        context.close()
+    browser.close(*contexts)
     return created
 
 

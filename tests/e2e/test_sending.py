@@ -5,7 +5,6 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from enrollment.models import AccessRequest, Resource, User
-from portal.demo.people import CHROMIUM, FLAGS
 from tests import factories
 from tests.e2e import estate
 from tests.e2e.looks import check_looks
@@ -107,7 +106,7 @@ def test_a_form_is_not_sent_while_the_browser_is_offline_and_loses_nothing(perso
 
 def test_a_form_that_the_back_button_brings_back_can_be_sent_again(person, form, browser, site, sessions):
     person("alice").context.close()
-    keeping = browser.browser_type.launch(executable_path=CHROMIUM, args=FLAGS, ignore_default_args=["--disable-back-forward-cache"])
+    keeping = browser.launch(ignore_default_args=["--disable-back-forward-cache"])
     page = keeping.new_context(base_url=site.url, storage_state=sessions["alice"]).new_page()
     form(page, "alice")
     page.evaluate("window.isKept = true")
