@@ -26,7 +26,9 @@ function showEnd() {
   const length = chosen("duration");
   const seconds = length === "custom" ? named("minutes")[0].value * 60 : Number(length);
   const time = ask.querySelector("[role=status] time");
-  if (seconds > 0) time.dateTime = new Date(begin().getTime() + seconds * 1000).toISOString();
+  const isAllowed = seconds > 0 && seconds <= until.dataset.most;
+  if (isAllowed) time.dateTime = new Date(begin().getTime() + seconds * 1000).toISOString();
+  time.closest("[role=status]").hidden = !isAllowed;
   showLocalTime(time);
   const left = minutesUntil();
   until.hidden = left < 5 || left * 60 > until.dataset.most;

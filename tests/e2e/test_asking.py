@@ -26,6 +26,10 @@ def test_times_are_chosen_and_shown_in_the_viewers_own_zone(person, world):
     page.get_by_role("button", name="Until 18:00").click()
     assert page.get_by_label("Minutes").input_value() == "300"
     assert "18:00 GMT+4" in says.text_content()
+    page.get_by_label("Minutes").fill("100000")
+    says.wait_for(state="hidden")  # nobody can approve that
+    page.get_by_label("Minutes").fill("300")
+    assert "18:00 GMT+4" in says.text_content()
 
     page.get_by_label("Later").check()
     assert page.locator("label[for=id_starts_at]").text_content() == "Not before (Asia/Yerevan)"
