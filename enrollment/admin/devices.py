@@ -16,7 +16,7 @@ from enrollment.admin.filters import DeviceFilter
 from enrollment.admin.history import Subject, subject_of
 from enrollment.admin.mixins import Frozen, keeps
 from enrollment.admin.persons import told_apart
-from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending, stopping
 from enrollment.admin_forms.answers import NothingForm, PlainReasonForm
 from enrollment.models import Device, Handover, User
 from enrollment.models.devices import LOST
@@ -70,10 +70,10 @@ class DeviceAdmin(Frozen, VerbAdmin):
     verbs = (
         Verb("approve", _("Approve …"), _("Let in?"), _("Approve"), approve, keeps, NothingForm, LETTING_IN),
         ending("refuse", _("Refuse …"), _("Refuse for good?"), _("Refuse"), refuse, keeps, PlainReasonForm, LETTING_IN),
-        ending("suspend", _("Suspend …"), _("Suspend until resumed?"), _("Suspend"), suspend, keeps),
+        stopping("suspend", _("Suspend …"), _("Suspend until resumed?"), _("Suspend"), suspend, keeps),
         Verb("resume", _("Resume …"), _("Resume?"), _("Resume"), resume, keeps),
-        ending("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps),
-        ending("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps),
+        stopping("lost", _("Report lost …"), _("Report lost?"), _("Report lost"), report_lost, keeps),
+        stopping("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps),
     )
     linked_by = ("owner",)
     list_display = ["name", "whose", "kind", "condition", "address_v4", "address_v6", "enrolled_at"]

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import clock, lifecycle, step_up
 from enrollment.admin.filters import RetiredFilter
 from enrollment.admin.mixins import Inline, Kept, RowAdmin, keeps, viewer
-from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin, stopping
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.estate import PepForm, PlacementForm, PortForm, ResourceForm
 from enrollment.admin_forms.formsets import PlacementFormSet, PortFormSet
@@ -188,7 +188,7 @@ class PlacementInline(Kept, Inline):
 class ResourceAdmin(EstateAdmin, VerbAdmin):
     """Services that people ask for."""
 
-    verbs = (ending("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, NothingForm),)
+    verbs = (stopping("retire", _("Retire …"), _("Retire for good?"), _("Retire"), retire, keeps, NothingForm),)
     form = ResourceForm
     fixed = ("slug",)
     list_display = ["name", "slug", "policy", "on_ports", "where", "retired_at"]

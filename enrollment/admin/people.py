@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import lifecycle
 from enrollment.admin.estate import EstateAdmin
 from enrollment.admin.mixins import Frozen, Inline, keeps
-from enrollment.admin.verbs import Answers, Verb, VerbAdmin, ending
+from enrollment.admin.verbs import Answers, Verb, VerbAdmin, stopping
 from enrollment.admin_forms.answers import NothingForm
 from enrollment.admin_forms.people import GroupForm
 from enrollment.models import Device, DirectoryUser, HeldChange, IdentityProof, Membership, User
@@ -68,8 +68,8 @@ class UserAdmin(Frozen, VerbAdmin):
     """Accounts. Name, groups and rights come with each sign-in."""
 
     verbs = (
-        ending("disable", _("Disable …"), _("Disable sign-in and access?"), _("Disable"), disable, keeps, NothingForm),
-        ending("leave", _("Has left …"), _("End everything for good?"), _("Has left"), leaves, keeps, NothingForm),
+        stopping("disable", _("Disable …"), _("Disable sign-in and access?"), _("Disable"), disable, keeps, NothingForm),
+        stopping("leave", _("Has left …"), _("End everything for good?"), _("Has left"), leaves, keeps, NothingForm),
         Verb("enable", _("Enable …"), _("Enable sign-in and access?"), _("Enable"), enable, keeps, NothingForm),
     )
     list_display = ["__str__", "email", "is_active", "is_staff", "is_superuser", "is_auditor", "last_login"]

@@ -19,7 +19,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -32,7 +32,7 @@ from enrollment import clock, step_up
 from enrollment.admin.mixins import RowAdmin, viewer
 from enrollment.admin_forms.answers import Ids, PlainReasonForm
 from enrollment.lifecycle import Conflict, Refused
-from enrollment.models import User
+from enrollment.models import Grant, User
 from enrollment.sentences import joined, say, spoken
 
 Answers = Mapping[str, Any]
@@ -56,10 +56,12 @@ class Verb:
     template: str = "admin/enrollment/confirm.html"
     is_grave: bool = False
     only_ends: bool = False  # takes away and gives nothing: never held up
+    stops_access: bool = False  # of whoever has a grant of the row: the page names it
     leads_on: bool = False  # done for one row, it goes back to the list, where the next one waits
 
 
 ending = partial(Verb, is_grave=True, only_ends=True)
+stopping = partial(ending, stops_access=True)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,11 @@ class VerbAdmin(RowAdmin):
 
     def rows(self, verb: Verb, request: HttpRequest, chosen: QuerySet[Any], now: datetime) -> list[Any]:
         """Return what the confirm page shows for each row."""
-        return list(chosen)
+        found = list(chosen)
+        if verb.stops_access:
+            stopping = Grant.objects.unfinished(now).select_related("user", "resource").order_by("ends_at", "pk")
+            prefetch_related_objects(found, Prefetch("grants", stopping, to_attr="stopping"))
+        return found
 
     def _offered(self, request: HttpRequest, object_id: str) -> list[dict[str, Any]]:
         obj = self.get_object(request, object_id)
