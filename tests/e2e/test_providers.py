@@ -43,8 +43,8 @@ def proofs():
 
 def test_a_person_signs_in_and_enrols_a_device(page):
     estate.plant()
-    config = enrol(page, "Erin's laptop")
-    device = Device.objects.get(name="Erin's laptop")
+    config = enrol(page, "Provider laptop")
+    device = Device.objects.get(name="Provider laptop")
     assert device.owner.subject == "demo-erin"
     assert device.public_key == public_of(PRIVATE.search(config)[1])
 
