@@ -25,7 +25,12 @@ def public_of(private_key):
 def decode_qr(page, path: Path) -> bytes:
     """Photograph the QR code as it stands on the screen and let zbarimg read it."""
     page.locator("[data-qr] svg").screenshot(path=path)
-    argv = ["zbarimg", "--quiet", "--raw", "--oneshot", "-Sbinary", str(path)]
+    return read_qr(path)
+
+
+def read_qr(path: Path) -> bytes:
+    """Return what zbarimg reads of the QR code in a picture. In one of some thousand it sees a bar code as well, if it may."""
+    argv = ["zbarimg", "--quiet", "--raw", "--oneshot", "-Sdisable", "-Sqrcode.enable", "-Sbinary", str(path)]
     return subprocess.run(argv, capture_output=True, check=True).stdout
 
 
