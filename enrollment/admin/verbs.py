@@ -108,8 +108,8 @@ class VerbAdmin(RowAdmin):
         """Return what the confirm page shows for each row."""
         found = list(chosen)
         if verb.stops_access:
-            stopping = Grant.objects.unfinished(now).select_related("user", "resource").order_by("ends_at", "pk")
-            prefetch_related_objects(found, Prefetch("grants", stopping, to_attr="stopping"))
+            unfinished = Grant.objects.unfinished(now).select_related("user", "resource").order_by("ends_at", "pk")
+            prefetch_related_objects(found, Prefetch("grants", unfinished, to_attr="stopping"))
         return found
 
     def _offered(self, request: HttpRequest, object_id: str) -> list[dict[str, Any]]:

@@ -67,22 +67,26 @@ def seconds_left(countdown):
     return sum(int(count) * sizes[unit] for count, unit in re.findall(r"(\d+) (\w+)", countdown))
 
 
-def test_an_employee_enrols_asks_reminds_has_extends_and_ends(stage, cast, way, tmp_path):
-    alice, bob, laptop = cast("alice"), cast("bob"), f"Laptop {' '.join(way)}"
-    page = alice.page
+def enrolled(page, name, picture):
+    """Enrol a device from home on, see that its file and its QR code say the same, and return its IPv4 address."""
     page.get_by_role("link", name="Devices").click()
     page.get_by_role("button", name="Enrol a device").click()
-    page.get_by_label("Name").fill(laptop)
+    page.get_by_label("Name").fill(name)
     page.get_by_role("button", name="Enrol", exact=True).click()
-    page.get_by_role("heading", name=f"{laptop} is enrolled").wait_for()
+    page.get_by_role("heading", name=f"{name} is enrolled").wait_for()
     page.get_by_text("A QR code instead").click()
-    code = decode_qr(page, tmp_path / "qr.png").decode()
+    code = decode_qr(page, picture).decode()
     with page.expect_download() as taken:
         page.get_by_role("button", name="Download").click()
     config = taken.value.path().read_text(encoding="utf-8")
     assert config == code
-    address = read_client_file(config)[0]["Address"].split("/")[0]
+    return read_client_file(config)[0]["Address"].split("/")[0]
 
+
+def test_an_employee_enrols_asks_reminds_has_extends_and_ends(stage, cast, way, tmp_path):
+    alice, bob, laptop = cast("alice"), cast("bob"), f"Laptop {' '.join(way)}"
+    page = alice.page
+    address = enrolled(page, laptop, tmp_path / "qr.png")
     page.get_by_role("button", name="Next: ask for a resource").click()
     page.locator("a[href='/resources/wiki/request/']").click()
     page.get_by_label(laptop).check()

@@ -1,9 +1,9 @@
 """What pages look by: their templates and styles, as one digest that is kept beside the pictures."""
 
 import hashlib
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.e2e.site import ROOT
+
 KEPT = ROOT / "docs/screenshots.sha256"
 
 
